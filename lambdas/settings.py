@@ -1,0 +1,68 @@
+"""What each function must be told, as validated types. The only reader and writer of its environment.
+
+The stacks build these values and write them with `to_env`; a function reads them back with `from_env`,
+once, at cold start. Nothing secret is here: secrets travel by name.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+VERSION = "0.1.0"
+VARIABLE = "CADENZA_SETTINGS"
+
+Chains = dict[str, tuple[str, ...]]
+"""Model id → the backends that can serve it, in the order they are tried. The first model is the default."""
+
+Mock = Literal["music", "silence"]
+
+
+class Settings(BaseModel):
+    """What every function knows. One JSON object in one variable; names and URLs need no escaping in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    jobs_table: str
+
+    def to_env(self) -> dict[str, str]:
+        return {VARIABLE: self.model_dump_json()}
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Raises KeyError when the variable is absent, pydantic.ValidationError naming what is wrong in it."""
+        return cls.model_validate_json(env[VARIABLE])
+
+
+class ApiSettings(Settings):
+    ledger_table: str
+    audio_bucket: str
+    jobs_queue_url: str
+    chains: Chains
+    retention_days: int = 1
+    link_minutes: int = 60
+
+
+class ConductorSettings(Settings):
+    ledger_table: str
+    audio_bucket: str
+    jobs_queue_url: str
+    deliveries_queue_url: str
+    provenance_secret: str
+    chains: Chains
+    mock: Mock = "music"
+    lease_seconds: int = 150
+    redelivery_seconds: int = 5
+
+
+class CourierSettings(Settings):
+    audio_bucket: str
+    deliveries_queue_url: str
+    webhook_secret: str
+    link_minutes: int = 60
+
+
+class JanitorSettings(Settings):
+    jobs_queue_url: str
+    dead_letter_queue_url: str
