@@ -1,0 +1,264 @@
+"""One short step of a job: start the model, ask after it, or master what it made.
+
+Knows the rules of the flow and the ports, and nothing of AWS, HTTP or any model. A step claims the job
+with a lease, does one thing, writes one outcome, and puts the job's id back on the queue if more is to come.
+Whatever dies between two writes is found again by the job's `due_at`.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import uuid4
+
+from lambdas.core.errors import Conflict, PermanentError, Superseded, TransientError, UnusableAudio
+from lambdas.core.jobs import Audio, File, Job, Status, keys_of, raw_key
+from lambdas.core.ports import (
+    Backend,
+    Clock,
+    Failed,
+    Finished,
+    JobStore,
+    Links,
+    Mastering,
+    ObjectStore,
+    Queue,
+    Running,
+    Work,
+)
+from lambdas.core.recordings import CONTENT_TYPES, Recording
+from lambdas.core.settling import RACES, Settling
+
+STRIKES = 3  # transient failures that one backend is forgiven for one job
+MISSES = 8  # checks in a row that may go unanswered
+LONGEST_WAIT = 300.0  # seconds
+UPLOAD_SECONDS = 6 * 3600
+
+
+def backoff(failures: int, spread: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after the nth failure in a row: exponential, with half of it drawn at random."""
+    ceiling = min(LONGEST_WAIT, 2.0**failures)
+    return ceiling / 2 + spread() * ceiling / 2
+
+
+@dataclass(frozen=True)
+class Conductor:
+    jobs: JobStore
+    queue: Queue
+    objects: ObjectStore
+    links: Links
+    mastering: Mastering
+    settling: Settling
+    backends: Mapping[str, Backend]
+    chains: Mapping[str, Sequence[str]]
+    clock: Clock
+    lease: timedelta
+    wait: Callable[[int], float] = backoff
+    token: Callable[[], str] = lambda: uuid4().hex
+
+    def step(self, job_id: str) -> Job | None:
+        """Bring a job one step on. Returns the job worked on; None when there was nothing to do.
+
+        Safe to call at any time, any number of times. Raises what a port raised when that is nobody's
+        plan; the job is then free for the next message.
+        """
+        claimed = self._claim(job_id)
+        if claimed is None:
+            return None
+        try:
+            self._advance(claimed)
+        except Superseded:
+            self._withdraw(job_id)
+        except Exception:
+            self._release(claimed)
+            raise
+        return claimed
+
+    def _claim(self, job_id: str) -> Job | None:
+        for _ in range(RACES):
+            now, job = self.clock(), self.jobs.get(job_id)
+            if job is None or job.due_at is None or job.leased(now):
+                return None
+            try:
+                return self.jobs.replace(self._ready(job, now).claimed(self.token(), now + self.lease))
+            except Conflict:
+                continue
+        raise TransientError("contended", f"Job {job_id} kept changing while it was being claimed.")
+
+    def _ready(self, job: Job, now: datetime) -> Job:
+        """The job as this step will work on it; a start is written down before it happens."""
+        if job.status.terminal:
+            return job
+        if now >= job.deadline_at:
+            return job.failed("deadline_exceeded", "The music was not ready in time.", now)
+        if job.ticket is not None or job.copy_of is not None:
+            return job
+        if job.start_lost:
+            job = self._struck(job, "start_lost", "The start of the model was interrupted.")
+        return self._begun(job, now)
+
+    def _struck(self, job: Job, code: str, detail: str) -> Job:
+        struck = job.struck(code, detail)
+        return struck.passed_on() if struck.strikes >= STRIKES else struck
+
+    def _begun(self, job: Job, now: datetime) -> Job:
+        chain = self.chains.get(job.piece.model, ())
+        if job.link < len(chain):
+            return job.begun(chain[job.link], now)
+        reason = f" The last one said: {job.trials[-1].detail}" if job.trials else ""
+        return job.failed("no_backend_available", f"No host could make this music.{reason}", now)
+
+    def _advance(self, job: Job) -> None:
+        if job.status.terminal:
+            self.settling.settle(job)
+        elif job.copy_of is not None:
+            self._copy(job)
+        elif job.ticket is None:
+            self._start(job)
+        else:
+            self._check(job)
+
+    def _start(self, job: Job) -> None:
+        backend = self.backends.get(job.backend or "")
+        if backend is None:
+            return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
+        key = raw_key(job, job.attempt)
+        work = Work(
+            id=f"{job.job_id}-{job.attempt}",
+            attempt=job.attempt,
+            piece=job.piece,
+            output_url=self.links.upload(key, UPLOAD_SECONDS),
+        )
+        try:
+            ticket = backend.start(work)
+        except TransientError as error:
+            return self._retry(job, error.code, error.detail)
+        except PermanentError as error:
+            return self._fail(job, error.code, error.detail)
+        check_at = self.clock() + timedelta(seconds=ticket.check_after)
+        try:
+            self._save(job, lambda j: j.started(ticket, check_at))
+        except Superseded:
+            self.settling.call_off(backend, ticket)
+            raise
+        return self.queue.send(job.job_id, ticket.check_after)
+
+    def _check(self, job: Job) -> None:
+        backend = self.backends.get(job.backend or "")
+        if backend is None or job.ticket is None:
+            return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
+        try:
+            state = backend.check(job.ticket)
+        except TransientError as error:
+            return self._miss(job, backend, error)
+        except PermanentError as error:
+            return self._fail(job, error.code, error.detail)
+        match state:
+            case Running():
+                progress = 5 + round(85 * min(max(state.progress, 0.0), 1.0))
+                self._later(job, lambda j: j.progressed(progress, state.message), state.check_after)
+            case Failed(transient=True):
+                self._retry(job, state.code, state.detail)
+            case Failed():
+                self._fail(job, state.code, state.detail)
+            case Finished():
+                self._finish(job, state)
+
+    def _miss(self, job: Job, backend: Backend, error: TransientError) -> None:
+        if job.misses + 1 < MISSES:
+            return self._later(job, lambda j: j.missed(), self.wait(job.misses + 1))
+        if job.ticket is not None:
+            self.settling.call_off(backend, job.ticket)
+        return self._retry(job, error.code, error.detail)
+
+    def _finish(self, job: Job, finished: Finished) -> None:
+        began = self.clock()
+        job = self._save(job, lambda j: j.progressed(95, "Mastering"))
+        raw = self.objects.read(raw_key(job, job.attempt))
+        if raw is None:
+            return self._retry(job, "audio_missing", "The model finished without leaving any audio.")
+        try:
+            recording = self.mastering.master(raw, job.label)
+        except UnusableAudio as error:
+            return self._retry(job, "audio_unusable", str(error))
+        audio = self._store(job, recording)
+        now = self.clock()
+        model_s = (began - (job.started_at or began)).total_seconds()
+        done = self._save(
+            job,
+            lambda j: j.but(cost=j.cost.but(actual_usd=finished.cost_usd)).completed(
+                audio, (now - began).total_seconds(), model_s, now
+            ),
+        )
+        return self.settling.settle(done)
+
+    def _store(self, job: Job, recording: Recording) -> Audio:
+        keys, name = keys_of(job), job.label.title
+        for format, data in recording.files.items():
+            self.objects.write(keys[format], data, CONTENT_TYPES[format], f"{name}.{format}")
+        self.objects.write(keys["peaks"], recording.peaks, "application/json", f"{name}.json")
+        files = {
+            format: File(
+                bytes=len(data), sha256=sha256(data).hexdigest(), signed=format in recording.signed
+            )
+            for format, data in recording.files.items()
+        }
+        return Audio(files=files, measurement=recording.measurement)
+
+    def _copy(self, job: Job) -> None:
+        """Answer a seeded request with the audio that the same request made earlier."""
+        source = self.jobs.get(job.copy_of or "")
+        if source is None or source.deleted or source.status is not Status.COMPLETED or source.audio is None:
+            return self._later(job, lambda j: j.but(copy_of=None), 0)
+        theirs, ours = keys_of(source), keys_of(job)
+        if not all(self.objects.copy(theirs[name], ours[name]) for name in theirs):
+            return self._later(job, lambda j: j.but(copy_of=None), 0)
+        audio, now = source.audio, self.clock()
+        done = self._save(
+            job, lambda j: j.but(cost=j.cost.but(actual_usd=0.0)).completed(audio, 0.0, 0.0, now)
+        )
+        return self.settling.settle(done)
+
+    def _retry(self, job: Job, code: str, detail: str) -> None:
+        delay = self.wait(job.strikes + 1)
+        self._later(job, lambda j: self._struck(j, code, detail), delay)
+
+    def _fail(self, job: Job, code: str, detail: str) -> None:
+        now = self.clock()
+        failed = self._save(job, lambda j: j.but(ticket=None).failed(code, detail, now))
+        self.settling.settle(failed)
+
+    def _later(self, job: Job, change: Callable[[Job], Job], delay: float) -> None:
+        at = self.clock() + timedelta(seconds=delay)
+        self._save(job, lambda j: change(j).waiting(at))
+        self.queue.send(job.job_id, delay)
+
+    def _save(self, job: Job, change: Callable[[Job], Job]) -> Job:
+        """Write a change, onto the newer row if its owner renamed it meanwhile. Raises Superseded."""
+        holder = job.lease.holder if job.lease else ""
+        for _ in range(RACES):
+            wanted = change(job)
+            try:
+                return self.jobs.replace(wanted)
+            except Conflict:
+                fresh = self.jobs.get(job.job_id)
+                if fresh is None:
+                    raise Superseded(job.job_id) from None
+                if fresh == wanted.but(version=wanted.version + 1):
+                    return fresh  # an earlier try of the same write landed and its answer was lost
+                job = fresh.held_by(holder)
+        raise TransientError("contended", f"Job {job.job_id} kept changing while it was being saved.")
+
+    def _withdraw(self, job_id: str) -> None:
+        """The job ended or moved on under this step: leave nothing of it behind."""
+        job = self.jobs.get(job_id)
+        if job is not None and job.status.terminal and job.due_at is not None:
+            self.settling.settle(job)
+
+    def _release(self, job: Job) -> None:
+        """Free the job for the next message; an attempt that raised is over, whatever it started."""
+        try:
+            self._save(job, lambda j: j.but(lease=None, backend=j.backend if j.ticket else None))
+        except Exception:  # the lease runs out by itself
+            return

@@ -1,0 +1,68 @@
+"""Everything that can go wrong, as one tree.
+
+CadenzaError
+├── RequestError          the caller asked for something that cannot be; `code` decides the HTTP status
+├── Conflict              a row changed since it was read
+├── Superseded            the job this worker holds was canceled, deleted or taken over
+├── BackendError
+│   ├── PermanentError    the model refused: the job ends as failed, with a reason its owner can act on
+│   └── TransientError    throttled, cold, unreachable: worth another try
+└── UnusableAudio         what a model returned is not a song
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CadenzaError(Exception):
+    """The root of our own errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Where in the request a fault lies: a JSON pointer (RFC 6901) into the body, or a parameter's name."""
+
+    pointer: str
+    detail: str
+
+
+class RequestError(CadenzaError):
+    """A caller's mistake. `code` is stable and machine-readable, `detail` is for people."""
+
+    def __init__(
+        self, code: str, detail: str, errors: Sequence[Pointer] = (), retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+
+
+class Conflict(CadenzaError):
+    """The stored version is not the one that this change was based on."""
+
+
+class Superseded(CadenzaError):
+    """The work in hand is no longer wanted from this worker."""
+
+
+class BackendError(CadenzaError):
+    """A model's host did not do what was asked."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class PermanentError(BackendError):
+    """Trying again would give the same answer."""
+
+
+class TransientError(BackendError):
+    """Trying again may succeed."""
+
+
+class UnusableAudio(CadenzaError):
+    """Audio that cannot be decoded, is empty, holds non-finite samples or exceeds a stated limit."""

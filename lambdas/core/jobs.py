@@ -1,0 +1,281 @@
+"""A job's life: queued → processing → completed | failed | canceled, as one frozen value and its transitions.
+
+Every transition returns a new value. None of them knows of a clock, a table or a queue.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from lambdas.core.errors import RequestError, Superseded
+from lambdas.core.recordings import Format, Label, Measurement
+
+GRACE = timedelta(seconds=60)
+"""How long after the moment a message should have arrived the janitor waits before it looks."""
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    def but(self, **changes: object) -> Self:
+        return self.model_copy(update=changes)
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in (Status.QUEUED, Status.PROCESSING)
+
+
+class Piece(Frozen):
+    """What music to make: everything a model is told, and nothing of who asked or when."""
+
+    model: str
+    model_revision: str
+    prompt: str
+    effective_prompt: str
+    duration: float  # seconds
+    seed: int
+    format: Format = Format.WAV
+    genre: str | None = None
+    lyrics: str | None = None
+    negative_prompt: str | None = None
+    bpm: float | None = None
+    key: str | None = None
+    instrumental: bool | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    guidance: float | None = None
+
+
+class Ticket(Frozen):
+    """A backend's receipt for work in progress; `id` means something to that backend only."""
+
+    id: str
+    check_after: float = 0.0  # seconds until asking makes sense
+
+
+class Lease(Frozen):
+    """The right to work on a job, held by one handling of one message."""
+
+    holder: str
+    until: datetime
+
+
+class Trial(Frozen):
+    """One attempt that did not give audio, told to the job's owner without secrets."""
+
+    attempt: int
+    backend: str
+    code: str
+    detail: str
+
+
+class Fault(Frozen):
+    """Why a job failed, in words its owner can act on."""
+
+    code: str
+    detail: str
+
+
+class File(Frozen):
+    bytes: int
+    sha256: str
+    signed: bool  # carries a C2PA manifest
+
+
+class Audio(Frozen):
+    """What a finished job has: sizes and digests per format, and the WAV's measurements."""
+
+    files: Mapping[Format, File]
+    measurement: Measurement
+
+
+class Webhook(Frozen):
+    url: str
+    origin: str  # where the API was called, for the links in the announcement
+    announced: bool = False
+
+
+class Timings(Frozen):
+    """Seconds spent waiting, in the model, and mastering."""
+
+    queued_s: float | None = None
+    model_s: float | None = None
+    mastering_s: float | None = None
+
+
+class Cost(Frozen):
+    estimate_usd: float = 0.0
+    actual_usd: float | None = None
+
+
+class Job(Frozen):
+    job_id: str
+    owner: str
+    piece: Piece
+    created_at: datetime
+    deadline_at: datetime
+    expires_at: datetime
+    retention_days: int
+    due_at: datetime | None  # when the janitor looks, should no message come; None once nothing is left to do
+    mock: bool = False
+    licence: str
+    version: int = 0
+    status: Status = Status.QUEUED
+    progress: int = 0
+    message: str = "Waiting for a model"
+    title: str | None = None
+    favourite: bool = False
+    deleted: bool = False
+    variations: tuple[str, ...] = ()
+    copy_of: str | None = None
+    webhook: Webhook | None = None
+    cost: Cost = Cost()
+    timings: Timings = Timings()
+    lease: Lease | None = None
+    attempt: int = 0
+    link: int = 0  # which backend of the model's chain is being tried
+    strikes: int = 0  # transient failures of that backend
+    misses: int = 0  # checks in a row that got no answer
+    backend: str | None = None
+    ticket: Ticket | None = None
+    trials: tuple[Trial, ...] = ()
+    audio: Audio | None = None
+    fault: Fault | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def label(self) -> Label:
+        return Label(
+            title=self.title or self.piece.prompt,
+            job_id=self.job_id,
+            model=self.piece.model,
+            model_revision=self.piece.model_revision,
+            licence=self.licence,
+            seed=self.piece.seed,
+            mock=self.mock,
+        )
+
+    @property
+    def start_lost(self) -> bool:
+        """An attempt was begun and no ticket was stored: its worker died, and what it started is unknown."""
+        return self.backend is not None and self.ticket is None
+
+    def leased(self, now: datetime) -> bool:
+        return self.lease is not None and self.lease.until > now
+
+    # The worker's transitions. Each keeps the lease unless it ends the step.
+
+    def claimed(self, holder: str, until: datetime) -> Self:
+        return self.but(lease=Lease(holder=holder, until=until), due_at=until + GRACE)
+
+    def held_by(self, holder: str) -> Self:
+        """This job, or Superseded when it has ended or belongs to another worker."""
+        if self.lease is None or self.lease.holder != holder or self.status.terminal or self.deleted:
+            raise Superseded(self.job_id)
+        return self
+
+    def begun(self, backend: str, now: datetime) -> Self:
+        """A new attempt, written down before anything is started, so that it is started at most once."""
+        return self.but(
+            status=Status.PROCESSING,
+            attempt=self.attempt + 1,
+            backend=backend,
+            ticket=None,
+            misses=0,
+            progress=max(self.progress, 1),
+            message="Starting the model",
+            started_at=self.started_at or now,
+            timings=self.timings.but(queued_s=_seconds(self.created_at, self.started_at or now)),
+        )
+
+    def started(self, ticket: Ticket, check_at: datetime) -> Self:
+        return self.but(ticket=ticket, message="Making music", progress=max(self.progress, 5)).waiting(
+            check_at
+        )
+
+    def waiting(self, check_at: datetime) -> Self:
+        return self.but(lease=None, due_at=check_at + GRACE)
+
+    def progressed(self, progress: int, message: str) -> Self:
+        """Progress never goes back, and only a finished job shows 100."""
+        return self.but(progress=max(self.progress, min(progress, 99)), message=message, misses=0)
+
+    def missed(self) -> Self:
+        return self.but(misses=self.misses + 1)
+
+    def struck(self, code: str, detail: str) -> Self:
+        trial = Trial(attempt=self.attempt, backend=self.backend or "", code=code, detail=detail)
+        return self.but(
+            strikes=self.strikes + 1,
+            trials=(*self.trials, trial),
+            backend=None,
+            ticket=None,
+            message="Trying again after a temporary fault",
+        )
+
+    def passed_on(self) -> Self:
+        return self.but(link=self.link + 1, strikes=0, message="Trying another host")
+
+    def completed(self, audio: Audio, mastering_s: float, model_s: float, now: datetime) -> Self:
+        return self.but(
+            status=Status.COMPLETED,
+            progress=100,
+            message="Ready",
+            audio=audio,
+            completed_at=now,
+            timings=self.timings.but(mastering_s=round(mastering_s, 3), model_s=round(model_s, 3)),
+        )
+
+    def failed(self, code: str, detail: str, now: datetime) -> Self:
+        return self.but(
+            status=Status.FAILED, message="Failed", fault=Fault(code=code, detail=detail), completed_at=now
+        )
+
+    def settled(self) -> Self:
+        """Nothing is left to do: the janitor forgets the job until it expires."""
+        return self.but(lease=None, due_at=None)
+
+    # The owner's transitions.
+
+    def canceled(self, now: datetime) -> Self:
+        if self.status.terminal:
+            raise RequestError("already_terminal", f"The job is already {self.status}.")
+        return self.but(status=Status.CANCELED, message="Canceled", completed_at=now, due_at=now)
+
+    def erased(self, now: datetime) -> Self:
+        """Gone for everybody at once; its row and files follow."""
+        ended = self if self.status.terminal else self.canceled(now)
+        return ended.but(deleted=True, due_at=now)
+
+
+def keys_of(job: Job) -> dict[str, str]:
+    """Where a job's files lie: one key per format, and `peaks`."""
+    folder = f"audio/{job.retention_days}d/{job.job_id}"
+    return {format: f"{folder}/{job.job_id}.{format}" for format in Format} | {
+        "peaks": f"{folder}/peaks.json"
+    }
+
+
+def raw_key(job: Job, attempt: int) -> str:
+    """Where an attempt's model puts its audio. Each attempt has its own, so a straggler harms nobody."""
+    return f"raw/{job.job_id}/{attempt}"
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return round((end - start).total_seconds(), 3)
+
+
+Filter = Literal["queued", "processing", "completed", "failed", "canceled"]

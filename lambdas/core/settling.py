@@ -1,0 +1,64 @@
+"""What remains to be done when a job has ended: stop the model, clear its leavings, tell whoever asked.
+
+A job is settled when its `due_at` is gone. Until then every message for it, the janitor's included,
+comes back here; each thing done here may be done twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lambdas.core.cache import cache_key
+from lambdas.core.errors import BackendError, Conflict
+from lambdas.core.jobs import Job, Status, Ticket, keys_of, raw_key
+from lambdas.core.ports import Backend, JobStore, Ledger, ObjectStore, Queue
+
+RACES = 5  # times a write is tried again because somebody else wrote first
+
+
+@dataclass(frozen=True)
+class Settling:
+    jobs: JobStore
+    objects: ObjectStore
+    ledger: Ledger
+    deliveries: Queue
+    backends: Mapping[str, Backend]
+
+    def settle(self, job: Job) -> None:
+        for _ in range(RACES):
+            self._clear(job)
+            try:
+                return self._close(job)
+            except Conflict:
+                fresh = self.jobs.get(job.job_id)
+                if fresh is None or fresh.due_at is None:
+                    return None
+                job = fresh
+        return None
+
+    def call_off(self, backend: Backend, ticket: Ticket) -> None:
+        """Ask a host to stop. One that cannot be asked finishes for nobody, into a file that is cleared."""
+        try:
+            backend.cancel(ticket)
+        except BackendError:
+            return
+
+    def _clear(self, job: Job) -> None:
+        backend = self.backends.get(job.backend or "")
+        if backend is not None and job.ticket is not None and job.status is not Status.COMPLETED:
+            self.call_off(backend, job.ticket)
+        leavings = [raw_key(job, attempt) for attempt in range(1, job.attempt + 1)]
+        if job.deleted or job.status is not Status.COMPLETED:
+            leavings += keys_of(job).values()
+        if leavings:
+            self.objects.remove(leavings)
+        if job.status is Status.COMPLETED and not job.deleted and job.copy_of is None:
+            self.ledger.put(cache_key(job.owner, job.piece), job.job_id, job.expires_at)
+        if job.webhook is not None and not job.webhook.announced and not job.deleted:
+            self.deliveries.send(job.job_id)
+
+    def _close(self, job: Job) -> None:
+        if job.deleted:
+            return self.jobs.remove(job)
+        announced = job.webhook.but(announced=True) if job.webhook else None
+        self.jobs.replace(job.but(webhook=announced).settled())
+        return None
