@@ -199,9 +199,7 @@ class Conductor:
             self.objects.write(keys[format], data, CONTENT_TYPES[format], f"{name}.{format}")
         self.objects.write(keys["peaks"], recording.peaks, "application/json", f"{name}.json")
         files = {
-            format: File(
-                bytes=len(data), sha256=sha256(data).hexdigest(), signed=format in recording.signed
-            )
+            format: File(bytes=len(data), sha256=sha256(data).hexdigest(), signed=format in recording.signed)
             for format, data in recording.files.items()
         }
         return Audio(files=files, measurement=recording.measurement)

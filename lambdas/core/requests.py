@@ -1,0 +1,75 @@
+"""What callers may ask, field by field. Wrong types, unknown fields and values out of range never get past here."""
+
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+PROMPT_LENGTH = 500
+RAW_LENGTH = 10_000  # characters looked at before normalising
+MAX_VARIATIONS = 4
+SEEDS = 2**32
+
+_JOINERS = "\u200c\u200d"  # build emoji and some scripts' letters; every other format character is dropped
+
+
+def normalise(text: object) -> object:
+    """Single spaces, no control or invisible format characters, canonical composition (NFC)."""
+    if not isinstance(text, str) or len(text) > RAW_LENGTH:
+        return text
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    kept = (
+        char for char in spaced if unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in _JOINERS
+    )
+    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+
+
+def _https(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
+        raise ValueError("must be an https address with a host and without credentials")
+    if parts.port not in (None, 443):
+        raise ValueError("must use port 443")
+    return url
+
+
+Line = Annotated[str, BeforeValidator(normalise), Field(min_length=1, max_length=PROMPT_LENGTH)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Whole = Annotated[int, Field(strict=True)]
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GenerateRequest(Request):
+    """`POST /generate`."""
+
+    prompt: Line | None = Field(None, description="What the music should be like.")
+    model: Annotated[str, Field(max_length=64)] | None = Field(None, description="An id of `GET /models`.")
+    duration: Annotated[Finite, Field(ge=1, le=300)] = Field(30.0, description="Seconds.")
+    genre: Annotated[str, BeforeValidator(normalise), Field(min_length=1, max_length=50)] | None = None
+    lyrics: Annotated[str, Field(max_length=5000)] | None = None
+    negative_prompt: Line | None = None
+    bpm: Annotated[Finite, Field(ge=20, le=300)] | None = None
+    key: Annotated[str, Field(pattern=r"^[A-G](#|b)?( ?(major|minor|maj|min|m))?$")] | None = Field(
+        None, description="Such as `C`, `F# minor`, `Bb major`."
+    )
+    instrumental: Annotated[bool, Field(strict=True)] | None = None
+    seed: Annotated[Whole, Field(ge=0, lt=SEEDS)] | None = Field(None, description="Drawn when absent.")
+    temperature: Annotated[Finite, Field(ge=0, le=10)] | None = None
+    top_k: Annotated[Whole, Field(ge=0, le=10_000)] | None = None
+    top_p: Annotated[Finite, Field(ge=0, le=1)] | None = None
+    guidance: Annotated[Finite, Field(ge=0, le=30)] | None = None
+    format: Literal["wav", "mp3", "flac", "ogg"] = "wav"
+    variations: Annotated[Whole, Field(ge=1, le=MAX_VARIATIONS)] = 1
+    webhook_url: Annotated[str, Field(max_length=2000), AfterValidator(_https)] | None = None
+
+
+class PatchRequest(Request):
+    """`PATCH /jobs/{id}`. `null` gives the title back to the prompt."""
+
+    title: Annotated[str, BeforeValidator(normalise), Field(min_length=1, max_length=200)] | None = None
+    favourite: Annotated[bool, Field(strict=True)] = False

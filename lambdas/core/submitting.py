@@ -1,0 +1,205 @@
+"""The use case behind `POST /generate`: a checked request becomes queued jobs, once per idempotency key."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from lambdas.core.cache import cache_key
+from lambdas.core.errors import Pointer, RequestError
+from lambdas.core.jobs import GRACE, Cost, Job, Piece, Status, Webhook
+from lambdas.core.models import Model
+from lambdas.core.ports import Clock, JobStore, Ledger, Queue
+from lambdas.core.principals import Principal
+from lambdas.core.recordings import Format
+from lambdas.core.requests import SEEDS, GenerateRequest
+
+KEPT = timedelta(hours=24)  # how long an idempotency key is remembered
+TAKEOVER = timedelta(seconds=10)  # after which an unfinished first try may be taken over by a second
+DEADLINE = timedelta(hours=1)
+OPTIONS = (
+    "lyrics", "negative_prompt", "bpm", "key", "instrumental", "temperature", "top_k", "top_p", "guidance",
+)  # fmt: skip
+
+
+class Memo(BaseModel):
+    """What an idempotency key remembers: the request's digest and the ids it was given."""
+
+    digest: str
+    job_ids: tuple[str, ...]
+    pending_until: datetime | None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The jobs made, or those that the same key made earlier with the answer given then."""
+
+    jobs: tuple[Job, ...]
+    answer: str | None = None
+
+
+@dataclass(frozen=True)
+class Submitter:
+    jobs: JobStore
+    queue: Queue
+    ledger: Ledger
+    models: Mapping[str, Model]  # the deployment's, its default first
+    clock: Clock
+    draw_seed: Callable[[], int] = lambda: secrets.randbelow(SEEDS)
+    draw_id: Callable[[], str] = lambda: str(uuid4())
+
+    def submit(
+        self,
+        request: GenerateRequest,
+        principal: Principal,
+        origin: str,
+        idempotency_key: str | None = None,
+        use_cache: bool = True,
+        render: Callable[[Sequence[Job]], str] = lambda _: "",
+    ) -> Submission:
+        """Queue the jobs of a request. `render` makes the answer that a repeated key is given verbatim.
+
+        Raises RequestError: invalid_request, idempotency_mismatch, idempotency_in_progress.
+        """
+        model = self._model(request)
+        if idempotency_key is None:
+            ids = tuple(self.draw_id() for _ in range(request.variations))
+            return Submission(self._enqueue(request, model, principal, origin, ids, use_cache))
+        name = f"idempotency#{principal.id}#{sha256(idempotency_key.encode()).hexdigest()}"
+        memo = self._remember(name, request)
+        if memo.answer is not None:
+            kept = (self.jobs.get(job_id) for job_id in memo.job_ids)
+            return Submission(tuple(job for job in kept if job is not None), memo.answer)
+        jobs = self._enqueue(request, model, principal, origin, memo.job_ids, use_cache)
+        answered = memo.model_copy(update={"answer": render(jobs), "pending_until": None})
+        self.ledger.put(name, answered.model_dump_json(), self.clock() + KEPT)
+        return Submission(jobs)
+
+    def _remember(self, name: str, request: GenerateRequest) -> Memo:
+        now = self.clock()
+        mine = Memo(
+            digest=_digest(request),
+            job_ids=tuple(self.draw_id() for _ in range(request.variations)),
+            pending_until=now + TAKEOVER,
+        )
+        found = self.ledger.claim(name, mine.model_dump_json(), now + KEPT)
+        if found is None:
+            return mine
+        theirs = Memo.model_validate_json(found)
+        if theirs.digest != mine.digest:
+            raise RequestError("idempotency_mismatch", "This Idempotency-Key was used with another body.")
+        if theirs.pending_until is not None and theirs.pending_until > now:
+            raise RequestError(
+                "idempotency_in_progress",
+                "The first request with this Idempotency-Key is still being handled.",
+                retry_after=1,
+            )
+        return theirs
+
+    def _model(self, request: GenerateRequest) -> Model:
+        name = request.model or next(iter(self.models))
+        model = self.models.get(name)
+        if model is None:
+            known = ", ".join(self.models)
+            raise _invalid("/model", f"This deployment has no such model; it has: {known}.")
+        if request.prompt is None:
+            raise _invalid("/prompt", "A prompt is required by this model.")
+        if request.duration not in model.duration:
+            low, high = model.duration.low, model.duration.high
+            raise _invalid("/duration", f"{model.id} makes {low:g} to {high:g} seconds.")
+        self._check_options(request, model)
+        return model
+
+    def _check_options(self, request: GenerateRequest, model: Model) -> None:
+        for name in OPTIONS:
+            value = getattr(request, name)
+            if value is None:
+                continue
+            if name not in model.options:
+                able = [other.id for other in self.models.values() if name in other.options]
+                which = f"these do: {', '.join(able)}" if able else "no model of this deployment does"
+                raise _invalid(f"/{name}", f"{model.id} does not take {name}; {which}.")
+            span = model.options[name]
+            if span is not None and value not in span:
+                raise _invalid(f"/{name}", f"{model.id} takes {span.low:g} to {span.high:g}.")
+
+    def _enqueue(
+        self,
+        request: GenerateRequest,
+        model: Model,
+        principal: Principal,
+        origin: str,
+        ids: Sequence[str],
+        use_cache: bool,
+    ) -> tuple[Job, ...]:
+        first = self.draw_seed() if request.seed is None else request.seed
+        made = []
+        for nth, job_id in enumerate(ids):
+            piece = _piece(request, model, (first + nth) % SEEDS)
+            cached = request.seed is not None and use_cache
+            source = self.ledger.get(cache_key(principal.id, piece)) if cached else None
+            job = self._job(request, model, principal, origin, piece, job_id, ids, source)
+            if not self.jobs.insert(job):
+                job = self.jobs.get(job_id) or job  # a first try with this key got this far
+            made.append(job)
+        self.queue.send_all([job.job_id for job in made])
+        return tuple(made)
+
+    def _job(
+        self,
+        request: GenerateRequest,
+        model: Model,
+        principal: Principal,
+        origin: str,
+        piece: Piece,
+        job_id: str,
+        ids: Sequence[str],
+        source: str | None,
+    ) -> Job:
+        now = self.clock()
+        return Job(
+            job_id=job_id,
+            owner=principal.id,
+            piece=piece,
+            status=Status.QUEUED,
+            created_at=now,
+            due_at=now + GRACE,
+            deadline_at=now + DEADLINE,
+            expires_at=now + timedelta(days=principal.retention_days),
+            retention_days=principal.retention_days,
+            mock=model.mock,
+            licence=model.licence,
+            variations=tuple(ids) if len(ids) > 1 else (),
+            copy_of=source,
+            webhook=Webhook(url=request.webhook_url, origin=origin) if request.webhook_url else None,
+            cost=Cost(estimate_usd=0.0 if source else round(model.usd_per_second * piece.duration, 6)),
+        )
+
+
+def _piece(request: GenerateRequest, model: Model, seed: int) -> Piece:
+    prompt = request.prompt or ""
+    return Piece(
+        model=model.id,
+        model_revision=model.revision,
+        prompt=prompt,
+        effective_prompt=f"{request.genre} music: {prompt}" if request.genre else prompt,
+        duration=request.duration,
+        seed=seed,
+        format=Format(request.format),
+        genre=request.genre,
+        **{name: getattr(request, name) for name in OPTIONS},
+    )
+
+
+def _digest(request: GenerateRequest) -> str:
+    return sha256(json.dumps(request.model_dump(), sort_keys=True).encode()).hexdigest()
+
+
+def _invalid(pointer: str, detail: str) -> RequestError:
+    return RequestError("invalid_request", detail, [Pointer(pointer, detail)])

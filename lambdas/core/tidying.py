@@ -1,0 +1,58 @@
+"""The janitor: finds jobs that nobody speaks of any more, and messages that nobody could handle."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lambdas.core.errors import Conflict
+from lambdas.core.jobs import Job
+from lambdas.core.ports import Clock, DeadLetters, JobIndex, JobStore, Queue
+
+AT_ONCE = 200  # overdue jobs looked after in one round
+PATIENCE = timedelta(minutes=10)  # past its deadline, a job is ended even if no conductor answers
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round found."""
+
+    reminded: int
+    ended: int
+    buried: int
+
+
+@dataclass(frozen=True)
+class Janitor:
+    jobs: JobStore
+    index: JobIndex
+    queue: Queue
+    dead_letters: DeadLetters
+    clock: Clock
+
+    def tidy(self) -> Round:
+        buried = [body for body in self.dead_letters.read() if self._bury(body)]
+        overdue = self.index.overdue(self.clock(), AT_ONCE)
+        ended = [job_id for job_id in overdue if self._end_if_hopeless(job_id)]
+        self.queue.send_all(overdue)
+        return Round(reminded=len(overdue), ended=len(ended), buried=len(buried))
+
+    def _bury(self, body: str) -> bool:
+        """End the job of a message that could not be handled; the message stays for the operator."""
+        job = self.jobs.get(body) if body else None
+        if job is None or job.status.terminal:
+            return False
+        return self._fail(job, "internal_error", "The service could not handle this job; it was recorded.")
+
+    def _end_if_hopeless(self, job_id: str) -> bool:
+        job = self.jobs.get(job_id)
+        now = self.clock()
+        if job is None or job.status.terminal or job.leased(now) or now < job.deadline_at + PATIENCE:
+            return False
+        return self._fail(job, "deadline_exceeded", "The music was not ready in time.")
+
+    def _fail(self, job: Job, code: str, detail: str) -> bool:
+        now = self.clock()
+        try:
+            self.jobs.replace(job.failed(code, detail, now).but(due_at=now))
+        except Conflict:
+            return False  # somebody is at work on it after all
+        return True
