@@ -22,6 +22,7 @@ from lambdas.core.ports import (
     JobStore,
     Links,
     Mastering,
+    Message,
     ObjectStore,
     Queue,
     Running,
@@ -142,7 +143,7 @@ class Conductor:
         except Superseded:
             self.settling.call_off(backend, ticket)
             raise
-        return self.queue.send(job.job_id, ticket.check_after)
+        return self.queue.send(Message(job_id=job.job_id), ticket.check_after)
 
     def _check(self, job: Job) -> None:
         backend = self.backends.get(job.backend or "")
@@ -230,7 +231,7 @@ class Conductor:
     def _later(self, job: Job, change: Callable[[Job], Job], delay: float) -> None:
         at = self.clock() + timedelta(seconds=delay)
         self._save(job, lambda j: change(j).waiting(at))
-        self.queue.send(job.job_id, delay)
+        self.queue.send(Message(job_id=job.job_id), delay)
 
     def _save(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """Write a change, onto the newer row if its owner renamed it meanwhile. Raises Superseded."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lambdas.core.errors import Conflict, Pointer, RequestError, TransientError
 from lambdas.core.jobs import Filter, Job, Status, keys_of
-from lambdas.core.ports import Clock, JobIndex, JobStore, ObjectStore, Page, Queue
+from lambdas.core.ports import Clock, JobIndex, JobStore, Message, ObjectStore, Page, Queue
 from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format
 from lambdas.core.settling import RACES
@@ -70,14 +70,14 @@ class Library:
     def cancel(self, job_id: str, principal: Principal) -> Job:
         """Raises RequestError already_terminal."""
         canceled = self.amend(job_id, principal, lambda job: job.canceled(self.clock()))
-        self.queue.send(job_id)
+        self.queue.send(Message(job_id=job_id))
         return canceled
 
     def delete(self, job_id: str, principal: Principal) -> None:
         """Files go now, the row right after; a worker caught in the middle clears up behind itself."""
         job = self.amend(job_id, principal, lambda job: job.erased(self.clock()))
         self.objects.remove(tuple(keys_of(job).values()))
-        self.queue.send(job_id)
+        self.queue.send(Message(job_id=job_id))
 
     def _row(self, job_id: str, principal: Principal) -> Job:
         job = self.jobs.get(job_id)

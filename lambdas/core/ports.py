@@ -8,10 +8,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from lambdas.core.jobs import Filter, Job, Piece, Ticket
 from lambdas.core.recordings import Label, Recording
 
 Clock = Callable[[], datetime]  # aware, UTC
+
+
+class Message(BaseModel):
+    """What a queue carries: a job's id, and for an announcement which try it is and when it is due."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job_id: str
+    attempt: int = 0
+    not_before: datetime | None = None
+
+    def encode(self) -> str:
+        return self.model_dump_json(exclude_defaults=True)
 
 
 class JobStore(Protocol):
@@ -69,10 +84,10 @@ class Ledger(Protocol):
 class Queue(Protocol):
     """At-least-once, unordered. Only ids travel."""
 
-    def send(self, body: str, delay: float = 0) -> None:
-        """Deliver no sooner than `delay` seconds from now (at most 900)."""
+    def send(self, message: Message, delay: float = 0) -> None:
+        """Deliver about `delay` seconds from now (whole seconds, at most 900)."""
 
-    def send_all(self, bodies: Sequence[str]) -> None: ...
+    def send_all(self, messages: Sequence[Message]) -> None: ...
 
 
 class DeadLetters(Protocol):

@@ -1,7 +1,8 @@
-"""What callers may ask, field by field. Wrong types, unknown fields and values out of range never get past here."""
+"""What callers may ask, field by field. Wrong types, unknown fields and wrong values get no further."""
 
 import unicodedata
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -25,8 +26,6 @@ def normalise(text: object) -> object:
 
 
 def _https(url: str) -> str:
-    from urllib.parse import urlsplit
-
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
         raise ValueError("must be an https address with a host and without credentials")

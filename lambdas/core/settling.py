@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import BackendError, Conflict
 from lambdas.core.jobs import Job, Status, Ticket, keys_of, raw_key
-from lambdas.core.ports import Backend, JobStore, Ledger, ObjectStore, Queue
+from lambdas.core.ports import Backend, JobStore, Ledger, Message, ObjectStore, Queue
 
 RACES = 5  # times a write is tried again because somebody else wrote first
 
@@ -54,7 +54,7 @@ class Settling:
         if job.status is Status.COMPLETED and not job.deleted and job.copy_of is None:
             self.ledger.put(cache_key(job.owner, job.piece), job.job_id, job.expires_at)
         if job.webhook is not None and not job.webhook.announced and not job.deleted:
-            self.deliveries.send(job.job_id)
+            self.deliveries.send(Message(job_id=job.job_id))
 
     def _close(self, job: Job) -> None:
         if job.deleted:

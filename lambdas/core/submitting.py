@@ -14,7 +14,7 @@ from lambdas.core.cache import cache_key
 from lambdas.core.errors import Pointer, RequestError
 from lambdas.core.jobs import GRACE, Cost, Job, Piece, Status, Webhook
 from lambdas.core.models import Model
-from lambdas.core.ports import Clock, JobStore, Ledger, Queue
+from lambdas.core.ports import Clock, JobStore, Ledger, Message, Queue
 from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format
 from lambdas.core.requests import SEEDS, GenerateRequest
@@ -148,7 +148,7 @@ class Submitter:
             if not self.jobs.insert(job):
                 job = self.jobs.get(job_id) or job  # a first try with this key got this far
             made.append(job)
-        self.queue.send_all([job.job_id for job in made])
+        self.queue.send_all([Message(job_id=job.job_id) for job in made])
         return tuple(made)
 
     def _job(

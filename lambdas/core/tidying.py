@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pydantic import ValidationError
+
 from lambdas.core.errors import Conflict
 from lambdas.core.jobs import Job
-from lambdas.core.ports import Clock, DeadLetters, JobIndex, JobStore, Queue
+from lambdas.core.ports import Clock, DeadLetters, JobIndex, JobStore, Message, Queue
 
 AT_ONCE = 200  # overdue jobs looked after in one round
 PATIENCE = timedelta(minutes=10)  # past its deadline, a job is ended even if no conductor answers
@@ -32,12 +34,15 @@ class Janitor:
         buried = [body for body in self.dead_letters.read() if self._bury(body)]
         overdue = self.index.overdue(self.clock(), AT_ONCE)
         ended = [job_id for job_id in overdue if self._end_if_hopeless(job_id)]
-        self.queue.send_all(overdue)
+        self.queue.send_all([Message(job_id=job_id) for job_id in overdue])
         return Round(reminded=len(overdue), ended=len(ended), buried=len(buried))
 
     def _bury(self, body: str) -> bool:
         """End the job of a message that could not be handled; the message stays for the operator."""
-        job = self.jobs.get(body) if body else None
+        try:
+            job = self.jobs.get(Message.model_validate_json(body).job_id)
+        except ValidationError:
+            return False  # never was one of ours
         if job is None or job.status.terminal:
             return False
         return self._fail(job, "internal_error", "The service could not handle this job; it was recorded.")

@@ -1,0 +1,57 @@
+"""The ledger on DynamoDB. TTL deletes late, so every read looks at the end itself."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.core.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoLedger:
+    """Implements ports.Ledger."""
+
+    def __init__(
+        self, client: "DynamoDBClient", table: str, clock: Clock = lambda: datetime.now(UTC)
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+
+    def claim(self, key: str, value: str, until: datetime) -> str | None:
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=_entry(key, value, until),
+                ConditionExpression="attribute_not_exists(#key) OR #ttl <= :now",
+                ExpressionAttributeNames={"#key": "key", "#ttl": "ttl"},
+                ExpressionAttributeValues={":now": {"N": _epoch(self._clock())}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item: dict[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+            return item["value"]["S"] if "value" in item else self.get(key) or ""
+        return None
+
+    def get(self, key: str) -> str | None:
+        answer = self._client.get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
+        item = answer.get("Item")
+        if item is None or int(item["ttl"]["N"]) <= self._clock().timestamp():
+            return None
+        return item["value"]["S"]
+
+    def put(self, key: str, value: str, until: datetime) -> None:
+        self._client.put_item(TableName=self._table, Item=_entry(key, value, until))
+
+
+def _entry(key: str, value: str, until: datetime) -> dict[str, Any]:
+    return {"key": {"S": key}, "value": {"S": value}, "ttl": {"N": _epoch(until)}}
+
+
+def _epoch(at: datetime) -> str:
+    return str(int(at.timestamp()))
