@@ -1,0 +1,57 @@
+# Every command that a person or CI needs. Each prepares what it lacks; the first run takes a minute or two.
+
+PYTHON ?= python3
+PORT   ?= 4600
+STAGE  ?= dev
+PY     := .venv/bin/python
+
+# Variables for `make run` and `make synth` that reach the stage's context.
+CONTEXT = $(if $(MOCK),--context mock=$(MOCK))
+
+.DEFAULT_GOAL := help
+.PHONY: help run reset test e2e check synth bench certificate deployable development python
+
+help:  ## list the commands
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence]
+	@exec $(PY) -m local --port $(PORT) $(CONTEXT)
+
+reset:  ## forget the jobs and audio that `make run` keeps
+	@rm -rf .local/state .local/tmp .local/outputs.json .local/emulator.log
+	@echo "Forgotten."
+
+test: development  ## run every test [ARGS=…]
+	@$(PY) -m local.environments emulator
+	@$(PY) -m pytest -q -n 2 --dist loadgroup $(ARGS)
+
+e2e: development  ## run only the tests of the whole path, on the emulated cloud [ARGS=…]
+	@$(PY) -m local.environments emulator
+	@$(PY) -m pytest tests/local $(ARGS)
+
+check: development  ## lint, format, types, layers, security
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m mypy --no-error-summary
+	@$(PY) -m pytest -q tests/unit/test_layers.py
+	@$(PY) -m bandit -q -r -c pyproject.toml app.py infra lambdas local
+
+synth: deployable  ## write the templates that `npx cdk deploy` ships to cdk.out [STAGE=dev]
+	@npx --no-install cdk synth --quiet --no-notices -c stage=$(STAGE)
+
+bench: development  ## run one benchmark: NAME=service [ARGS=…]
+	@$(PY) -m local.environments emulator
+	@$(PY) -m bench.$(NAME) $(ARGS)
+
+certificate: development  ## put a signing certificate into a deployed stage's secret: STAGE=dev
+	@$(PY) -m local.certificate --stage $(STAGE)
+
+deployable: development  ## prepare `npx cdk deploy`
+	@$(PY) -m local.environments cdk
+
+development: python
+	@$(PYTHON) -m local.environments development
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	|| { echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not that. Try make PYTHON=python3.12 …" >&2; exit 1; }

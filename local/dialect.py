@@ -1,0 +1,127 @@
+"""Says in the emulator's CloudFormation what a template says in AWS's.
+
+Every difference between the two lives here, as a pure function of a template, so that infra/ need not know of
+any. `adapt` changes only what would fail or cost seconds for nothing; what CloudFormation itself would have
+done with the resources it removes is done by local/completion.py.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local import ACCOUNT, REGION
+
+Template = dict[str, Any]
+
+DEPLOYMENT = "Custom::CDKBucketDeployment"
+UNSUPPORTED = frozenset(
+    {
+        DEPLOYMENT,  # its function needs the AWS command line at /opt/awscli
+        "Custom::S3AutoDeleteObjects",  # its function needs the Node SDK; `make reset` deletes everything
+        "AWS::Budgets::Budget",  # a laptop bills nobody
+        "AWS::CDK::Metadata",
+    }
+)
+HELPERS_OF_UNSUPPORTED = ("CustomCDKBucketDeployment", "CustomS3AutoDeleteObjects")
+LAYER = "AwsCliLayer"
+PSEUDO = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+def adapt(template: Template, folders: Mapping[str, str]) -> Template:
+    """The template for the emulator. `folders` gives each asset's folder by object key."""
+    resources: dict[str, Any] = template.get("Resources", {})
+    kept = {name: resource for name, resource in resources.items() if _works(name, resource)}
+    secrets = {name for name, each in kept.items() if each["Type"] == "AWS::SecretsManager::Secret"}
+    adapted = {name: _without_dangling(each, kept) for name, each in kept.items()}
+    adapted = {name: _read_in_place(each, folders) for name, each in adapted.items()}
+    adapted = {name: _named_as_aws(name, each) for name, each in adapted.items()}
+    result: Template = _arn_for_ref({**template, "Resources": adapted}, secrets)
+    # Both belong to the CDK's bootstrap stack, which the emulator has no use for.
+    for section in ("Rules", "Parameters"):
+        entries = {
+            k: v
+            for k, v in result.get(section, {}).items()
+            if k not in ("CheckBootstrapVersion", "BootstrapVersion")
+        }
+        result = (
+            {**result, section: entries} if entries else {k: v for k, v in result.items() if k != section}
+        )
+    return result
+
+
+def _works(name: str, resource: Mapping[str, Any]) -> bool:
+    return (
+        resource["Type"] not in UNSUPPORTED
+        and not name.startswith(HELPERS_OF_UNSUPPORTED)
+        and LAYER not in name
+    )
+
+
+def _without_dangling(resource: dict[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource may have waited for one that is not there any more."""
+    needed = resource.get("DependsOn", [])
+    needed = [name for name in ([needed] if isinstance(needed, str) else needed) if name in kept]
+    rest = {key: value for key, value in resource.items() if key != "DependsOn"}
+    return {**rest, "DependsOn": needed} if needed else rest
+
+
+def _read_in_place(resource: dict[str, Any], folders: Mapping[str, str]) -> dict[str, Any]:
+    """Run a function from its asset's folder.
+
+    The emulator keeps every zip in memory and unzips it for every worker; for the conductor that is a quarter
+    of a gigabyte and seconds each time. So the zip holds one line and the Python path leads to the folder.
+    """
+    if resource["Type"] != "AWS::Lambda::Function":
+        return resource
+    properties = resource["Properties"]
+    folder = folders.get(properties["Code"].get("S3Key", ""))
+    if folder is None:
+        return resource
+    environment = properties.get("Environment", {}).get("Variables", {})
+    variables = {**environment, "PYTHONPATH": folder}
+    return {**resource, "Properties": {**properties, "Environment": {"Variables": variables}}}
+
+
+def _named_as_aws(name: str, resource: dict[str, Any]) -> dict[str, Any]:
+    """AWS names a secret `<logical id>-<12 characters>`; the CDK counts on that to cut names out of ARNs."""
+    if resource["Type"] != "AWS::SecretsManager::Secret" or "Name" in resource["Properties"]:
+        return resource
+    return {**resource, "Properties": {**resource["Properties"], "Name": f"{name}-{ACCOUNT}"}}
+
+
+def _arn_for_ref(value: Any, secrets: set[str]) -> Any:
+    """`Ref` of a secret is its ARN in AWS; the emulator gives its name, and grants then match nothing."""
+    if isinstance(value, dict):
+        if set(value) == {"Ref"} and value["Ref"] in secrets:
+            return {"Fn::GetAtt": [value["Ref"], "Id"]}
+        return {key: _arn_for_ref(each, secrets) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_arn_for_ref(each, secrets) for each in value]
+    return value
+
+
+def asset_keys(template: Template) -> set[str]:
+    """The object keys of the assets that this template's functions run from."""
+    functions = [each for each in template["Resources"].values() if each["Type"] == "AWS::Lambda::Function"]
+    return {key for each in functions if (key := each["Properties"]["Code"].get("S3Key"))}
+
+
+def asset_bucket(template: Template) -> str | None:
+    """The bucket that the CDK would have uploaded this template's function assets to."""
+    for each in template["Resources"].values():
+        bucket = each.get("Properties", {}).get("Code", {}) if each["Type"] == "AWS::Lambda::Function" else {}
+        if "S3Bucket" in bucket:
+            return plain(bucket["S3Bucket"])
+    return None
+
+
+def plain(value: Any) -> str:
+    """The text of a string or of an `Fn::Sub` over pseudo parameters only."""
+    text: str = value["Fn::Sub"] if isinstance(value, dict) else value
+    for name, meaning in PSEUDO.items():
+        text = text.replace(f"${{{name}}}", meaning)
+    return text

@@ -1,0 +1,161 @@
+"""Prepares what a fresh machine lacks: our Python environment, the emulator's, the pinned CDK command line.
+
+Standard library only, since it runs before anything is installed: `python3 -m local.environments NAME …`.
+An environment is rebuilt when the hash of its requirement files, or the Python that made it, changes.
+"""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import ROOT, LocalError
+
+OLDEST_NODE = 20
+UNREACHABLE = re.compile(
+    r"from versions: none|NewConnectionError|ConnectTimeout|ReadTimeout|Max retries|"
+    r"name resolution|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ECONNRESET"
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the requirement files that it follows; the first includes the others."""
+
+    folder: str
+    requirements: tuple[str, ...]
+    purpose: str
+
+    @property
+    def python(self) -> Path:
+        return ROOT / self.folder / "bin" / "python"
+
+    def ensure(self, say: Say = print) -> Path:
+        """Its Python, after building it when missing or stale. Raises LocalError."""
+        stamp = ROOT / self.folder / ".made-from"
+        if not self.python.exists() or not stamp.exists() or stamp.read_text() != self._fingerprint():
+            say(f"Installing {self.purpose} into {self.folder} …")
+            if not self.python.exists():
+                _run(
+                    [sys.executable, "-m", "venv", str(ROOT / self.folder)], "Python cannot make environments"
+                )
+            _install_python(self.python, ROOT / self.requirements[0])
+            stamp.write_text(self._fingerprint())
+        return self.python
+
+    def _fingerprint(self) -> str:
+        return _fingerprint([ROOT / name for name in self.requirements], sys.version)
+
+
+DEVELOPMENT = Environment(
+    ".venv",
+    ("requirements.txt", "lambdas/requirements-conductor.txt", "lambdas/requirements-api.txt"),
+    "Python packages (a minute or two, once)",
+)
+EMULATOR = Environment(".local/emulator", ("local/requirements.txt",), "the AWS emulator")
+
+
+def ensure_node() -> None:
+    """Raises LocalError unless a new enough Node.js is on the PATH."""
+    node = shutil.which("node")
+    if node is None:
+        raise LocalError(
+            f"Node.js {OLDEST_NODE} or newer is needed and no `node` is on the PATH: https://nodejs.org"
+        )
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    major = re.match(r"v(\d+)\.", version)
+    if major is None or int(major[1]) < OLDEST_NODE:
+        raise LocalError(
+            f"Node.js {OLDEST_NODE} or newer is needed; {node} is {version or 'broken'}: https://nodejs.org"
+        )
+
+
+def ensure_cdk(say: Say = print) -> None:
+    """Install the CDK command line that package-lock.json pins. Raises LocalError."""
+    ensure_node()
+    stamp = ROOT / "node_modules" / ".made-from"
+    fingerprint = _fingerprint([ROOT / "package-lock.json"], "")
+    if not stamp.exists() or stamp.read_text() != fingerprint:
+        say("Installing the CDK command line into node_modules …")
+        npm = shutil.which("npm") or "npm"
+        _run(
+            [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
+            "npm could not install the CDK command line",
+        )
+        stamp.write_text(fingerprint)
+
+
+def _install_python(python: Path, requirements: Path) -> None:
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries=2"]
+    _run([*pip, "--progress-bar=off", "-r", str(requirements)], "pip could not install the packages")
+
+
+def _run(command: list[str], complaint: str) -> None:
+    """Run quietly but for the packages it names; raise LocalError with one line when it fails."""
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    except OSError as error:
+        raise LocalError(f"{complaint}: {error}") from error
+    with process:
+        lines = [_shown(line) for line in process.stdout or ()]
+    if process.returncode != 0:
+        raise LocalError(reason(complaint, "".join(lines)))
+
+
+def _shown(line: str) -> str:
+    if line.startswith("Collecting ") and sys.stdout.isatty():
+        sys.stdout.write(f"\r\033[K  {line.split()[1]}\r")
+        sys.stdout.flush()
+    return line
+
+
+def reason(complaint: str, output: str) -> str:
+    if UNREACHABLE.search(output):
+        return f"{complaint}: its registry cannot be reached. Check network, proxy and index settings."
+    errors = (
+        [line for line in output.splitlines() if "error" in line.lower()]
+        or output.splitlines()
+        or ["no output"]
+    )
+    return f"{complaint}: {errors[-1].strip()}"
+
+
+def _fingerprint(files: list[Path], salt: str) -> str:
+    digest = hashlib.sha256(salt.encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def main(names: list[str]) -> int:
+    makers: dict[str, Callable[[], object]] = {
+        "development": DEVELOPMENT.ensure,
+        "emulator": EMULATOR.ensure,
+        "cdk": ensure_cdk,
+    }
+    try:
+        for name in names:
+            makers[name]()
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
