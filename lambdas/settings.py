@@ -31,7 +31,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Raises KeyError when the variable is absent, pydantic.ValidationError naming what is wrong in it."""
+        """Raises KeyError when the variable is absent, ValidationError naming what is wrong in it."""
         return cls.model_validate_json(env[VARIABLE])
 
 

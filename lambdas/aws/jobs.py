@@ -113,7 +113,9 @@ class DynamoJobs:
         found: list[Row] = []
         start: Row | None = _start_key(owner, after)
         for _ in range(READS):
-            answer = self._client.query(**query, **({"ExclusiveStartKey": start} if start else {}))
+            if start is not None:
+                query["ExclusiveStartKey"] = start
+            answer = self._client.query(**query)
             found += answer["Items"]
             start = answer.get("LastEvaluatedKey")
             if start is None or len(found) > limit:

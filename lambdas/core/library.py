@@ -3,17 +3,20 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lambdas.core.errors import Conflict, Pointer, RequestError, TransientError
 from lambdas.core.jobs import Filter, Job, Status, keys_of
+from lambdas.core.models import Model
 from lambdas.core.ports import Clock, JobIndex, JobStore, Message, ObjectStore, Page, Queue
 from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format
 from lambdas.core.settling import RACES
+from lambdas.core.views import Standing
 
 CURSOR_LENGTH = 1000
+OVERHEAD_S = 1.0  # a job's seconds outside its model
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Library:
     index: JobIndex
     queue: Queue
     objects: ObjectStore
+    models: Mapping[str, Model]
     clock: Clock
 
     def find(self, job_id: str, principal: Principal) -> Job:
@@ -56,6 +60,16 @@ class Library:
         live = tuple(job for job in page.jobs if job.expires_at > now and not job.deleted)
         following = _seal_cursor(page.after, principal) if page.after is not None else None
         return Page(live, page.after), following
+
+    def standing(self, job: Job) -> Standing:
+        """Where a pending job stands in the queue, and how long its music is likely to take yet."""
+        if job.status.terminal:
+            return Standing()
+        ahead = self.index.queued_before(job) if job.status is Status.QUEUED else 0
+        each = OVERHEAD_S + self.models[job.piece.model].work_per_second * job.piece.duration
+        left = each * (1 - job.progress / 100) + ahead * each
+        position = ahead + 1 if job.status is Status.QUEUED else None
+        return Standing(position=position, wait_s=round(left, 1))
 
     def amend(self, job_id: str, principal: Principal, change: Callable[[Job], Job]) -> Job:
         """Read, change, write; again when somebody else wrote first."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from lambdas.core.jobs import Job, Status, keys_of
 from lambdas.core.ports import Links
+from lambdas.core.recordings import Format
 
 View = dict[str, Any]
 
@@ -72,6 +73,11 @@ class Reader:
             "expires_at": instant(job.expires_at),
             "urls": _urls(job, origin),
         }
+
+    def download(self, job: Job, key: str, format: Format, now: datetime) -> str:
+        """A link that saves the file under the job's title."""
+        seconds = max(1, int((min(self._until(now), job.expires_at) - now).total_seconds()))
+        return self.links.download(key, seconds, f"{job.title or job.piece.prompt}.{format}")
 
     def _audio(self, job: Job, now: datetime) -> View:
         if job.status is not Status.COMPLETED or job.audio is None:

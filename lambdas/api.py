@@ -1,0 +1,279 @@
+"""The HTTP entry point: parse, call one use case, translate."""
+
+import json
+import time
+from datetime import timedelta
+from typing import Annotated, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Header, Query
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas import wiring
+from lambdas.core.errors import Pointer, RequestError, TransientError
+from lambdas.core.jobs import Filter, Job
+from lambdas.core.principals import Principal, anonymous
+from lambdas.core.recordings import Format
+from lambdas.core.requests import GenerateRequest, PatchRequest
+from lambdas.core.views import etag
+from lambdas.http import documents
+from lambdas.http.admission import Event, admit
+from lambdas.http.preferences import Preference, preference
+from lambdas.http.problems import Problem
+from lambdas.settings import VERSION
+
+app = APIGatewayRestResolver(enable_validation=True)
+log = Logger(service="api")
+metrics = Metrics(namespace="Cadenza", service="api")
+
+JSON = "application/json"
+POLL_SECONDS = 0.4
+MARGIN_SECONDS = 2.0  # kept for answering when a wait meets the function's own end
+METHODS = {
+    "generate": "POST",
+    "models": "GET",
+    "health": "GET",
+    "openapi.json": "GET",
+    "docs": "GET",
+    "jobs": "GET",
+    "jobs/*": "GET, PATCH, DELETE",
+    "jobs/*/cancel": "POST",
+    "jobs/*/audio": "GET",
+}
+
+Headers = dict[str, str | list[str]]
+Answer = Response[Any]
+
+
+@metrics.log_metrics
+def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
+    request_id = (event.get("requestContext") or {}).get("requestId") or context.aws_request_id
+    log.append_keys(request_id=request_id)
+    try:
+        answer = app.resolve(admit(event), context)
+    except RequestError as error:
+        answer = _refusal(event, request_id, error)
+    log.info(
+        "request",
+        extra={"method": event["httpMethod"], "path": event["path"], "status": answer["statusCode"]},
+    )
+    return answer
+
+
+@app.post(
+    "/generate",
+    summary="Make music",
+    description=documents.GENERATE,
+    responses=documents.made(),
+    tags=["Music"],
+)
+def generate(
+    body: GenerateRequest,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)
+    ] = None,
+    prefer: Annotated[str | None, Header(alias="Prefer", max_length=1000)] = None,
+    cache_control: Annotated[str | None, Header(alias="Cache-Control", max_length=1000)] = None,
+) -> Answer:
+    parts, origin = wiring.api(), _origin()
+    submission = parts.submitter.submit(
+        body,
+        _principal(),
+        origin,
+        idempotency_key,
+        use_cache="no-cache" not in (cache_control or "").lower(),
+        render=lambda jobs: json.dumps(parts.reader.render(jobs[0], origin, wiring.now())),
+    )
+    metrics.add_metric("JobsSubmitted", MetricUnit.Count, len(submission.jobs))
+    wish = preference(prefer)
+    jobs = _wait(submission.jobs, wish)
+    headers: Headers = {"Location": f"{origin}/jobs/{submission.jobs[0].job_id}"} if submission.jobs else {}
+    if wish is not None:
+        headers["Preference-Applied"] = wish.applied
+        if jobs and all(job.status.terminal for job in jobs):
+            return _json(201, parts.reader.render(jobs[0], origin, wiring.now()), headers)
+    if submission.answer is not None:
+        return Response(
+            202, JSON, submission.answer, {**headers, "Idempotent-Replayed": "true", "Retry-After": "1"}
+        )
+    standing = parts.library.standing(jobs[0])
+    headers["Retry-After"] = str(standing.retry_after)
+    return _json(202, parts.reader.render(submission.jobs[0], origin, wiring.now(), standing), headers)
+
+
+@app.get("/jobs", summary="Your jobs, newest first", responses=documents.listed(), tags=["Jobs"])
+def list_jobs(
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=1000)] = None,
+    status: Annotated[Filter | None, Query()] = None,
+    favourite: Annotated[bool | None, Query()] = None,
+) -> Answer:
+    parts, origin, now = wiring.api(), _origin(), wiring.now()
+    page, following = parts.library.page(_principal(), limit, cursor, status, favourite)
+    jobs = [parts.reader.render(job, origin, now) for job in page.jobs]
+    return _json(200, {"jobs": jobs, "next_cursor": following})
+
+
+@app.get("/jobs/<job_id>", summary="A job", responses=documents.shown(), tags=["Jobs"])
+def get_job(
+    job_id: str, if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=1000)] = None
+) -> Answer:
+    parts = wiring.api()
+    job = parts.library.find(job_id, _principal())
+    standing = parts.library.standing(job)
+    view = parts.reader.render(job, _origin(), wiring.now(), standing)
+    tag = etag(view)
+    headers: Headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if not job.status.terminal:
+        headers["Retry-After"] = str(standing.retry_after)
+    if if_none_match is not None and (if_none_match.strip() == "*" or tag in if_none_match):
+        return Response(304, None, None, headers)
+    return _json(200, view, headers)
+
+
+@app.patch("/jobs/<job_id>", summary="Rename or mark a job", responses=documents.shown(), tags=["Jobs"])
+def patch_job(job_id: str, body: PatchRequest) -> Answer:
+    parts = wiring.api()
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
+    job = parts.library.amend(job_id, _principal(), lambda job: job.but(**changes))
+    return _json(200, parts.reader.render(job, _origin(), wiring.now()))
+
+
+@app.post("/jobs/<job_id>/cancel", summary="Cancel a job", responses=documents.canceled(), tags=["Jobs"])
+def cancel_job(job_id: str) -> Answer:
+    parts = wiring.api()
+    job = parts.library.cancel(job_id, _principal())
+    return _json(202, parts.reader.render(job, _origin(), wiring.now()))
+
+
+@app.delete("/jobs/<job_id>", summary="Delete a job", responses=documents.deleted(), tags=["Jobs"])
+def delete_job(job_id: str) -> Answer:
+    wiring.api().library.delete(job_id, _principal())
+    return Response(204, None, None)
+
+
+@app.get("/jobs/<job_id>/audio", summary="A job's audio", responses=documents.redirected(), tags=["Jobs"])
+def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> Answer:
+    parts = wiring.api()
+    job, key, kind = parts.library.audio_key(job_id, _principal(), format)
+    link = parts.reader.download(job, key, kind, wiring.now())
+    return Response(302, None, None, {"Location": link, "Cache-Control": "no-store"})
+
+
+@app.get("/models", summary="What this deployment can play", responses=documents.modelled(), tags=["Service"])
+def list_models() -> Answer:
+    parts = wiring.api()
+    return _json(200, documents.catalogue(parts.models, parts.settings.chains))
+
+
+@app.get("/health", summary="Is the service well?", responses=documents.healthy(), tags=["Service"])
+def health() -> Answer:
+    parts = wiring.api()
+    view = {"status": "ok", "version": VERSION, "stage": parts.settings.stage, "models": list(parts.models)}
+    return _json(200, view, {"Cache-Control": "no-store"})
+
+
+@app.get("/openapi.json", include_in_schema=False)
+def openapi() -> Answer:
+    return Response(200, JSON, json.dumps(documents.openapi(app, _origin())))
+
+
+@app.get("/docs", include_in_schema=False)
+def docs() -> Answer:
+    from lambdas.http.page import page
+
+    headers: Headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Response(200, "text/html; charset=utf-8", page(documents.openapi(app, _origin())), headers)
+
+
+def _refusal(event: Event, request_id: str, error: RequestError) -> dict[str, Any]:
+    answer = Problem(error.code, error.detail, error.errors).response(event["path"], request_id)
+    return {
+        "statusCode": answer.status_code,
+        "body": answer.body,
+        "isBase64Encoded": False,
+        "multiValueHeaders": {name: [str(value)] for name, value in answer.headers.items()},
+    }
+
+
+def _problem(problem: Problem) -> Response[str]:
+    return problem.response(app.current_event.path, app.current_event.request_context.request_id or "")
+
+
+def _pointer(location: tuple[str | int, ...]) -> str:
+    """A JSON pointer into the body; the plain name of a parameter elsewhere."""
+    place, *steps = location
+    if place != "body":
+        return str(steps[-1]) if steps else str(place)
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _json(status: int, view: object, headers: Headers | None = None) -> Response[str]:
+    return Response(status, JSON, json.dumps(view), headers or {})
+
+
+def _principal() -> Principal:
+    return anonymous(wiring.api().settings.retention_days)
+
+
+def _origin() -> str:
+    """Where this API was called, stage included, for the links that it gives out."""
+    event = app.current_event
+    headers = event.headers
+    scheme = headers.get("x-forwarded-proto") or "https"
+    stage = event.request_context.stage or "v1"
+    return f"{scheme.split(',')[0].strip()}://{headers.get('host', '')}/{stage}"
+
+
+def _wait(jobs: tuple[Job, ...], wish: Preference | None) -> tuple[Job, ...]:
+    """Hold until every job has ended, the wish's seconds are over, or the function's own time runs out."""
+    if wish is None:
+        return jobs
+    library, principal = wiring.api().library, _principal()
+    left = app.lambda_context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
+    end = wiring.now() + timedelta(seconds=min(wish.wait_s, left))
+    while not all(job.status.terminal for job in jobs) and wiring.now() < end:
+        time.sleep(POLL_SECONDS)
+        jobs = tuple(library.find(job.job_id, principal) for job in jobs)
+    return jobs
+
+
+def _on_request_error(error: RequestError) -> Response[str]:
+    return _problem(Problem(error.code, error.detail, error.errors, error.retry_after))
+
+
+def _on_invalid(error: RequestValidationError) -> Response[str]:
+    faults = [Pointer(_pointer(fault["loc"]), fault["msg"]) for fault in error.errors()]
+    return _problem(Problem("invalid_request", "; ".join(f"{f.pointer}: {f.detail}" for f in faults), faults))
+
+
+def _on_transient(error: Exception) -> Response[str]:
+    log.exception("unavailable", exc_info=error)
+    return _problem(Problem("temporarily_unavailable", "The service is busy; try again.", retry_after=1))
+
+
+def _on_unknown_route(_: NotFoundError) -> Response[str]:
+    steps = app.current_event.path.strip("/").split("/")
+    if len(steps) > 1:
+        steps[1] = "*"
+    allowed = METHODS.get("/".join(steps))
+    if allowed is None:
+        return _problem(Problem("not_found", "There is nothing at this address."))
+    return _problem(Problem("method_not_allowed", f"This address takes {allowed}.", allow=allowed))
+
+
+def _on_surprise(error: Exception) -> Response[str]:
+    log.exception("unexpected", exc_info=error)
+    metrics.add_metric("UnexpectedErrors", MetricUnit.Count, 1)
+    return _problem(Problem("internal_error", "It was recorded; the request id names it."))
+
+
+app.exception_handler(RequestError)(_on_request_error)
+app.exception_handler(RequestValidationError)(_on_invalid)
+app.exception_handler([TransientError, *wiring.AWS_ERRORS])(_on_transient)
+app.exception_handler(Exception)(_on_surprise)
+app.not_found(_on_unknown_route)

@@ -1,0 +1,17 @@
+"""Puts raw audio at a presigned address, as a model's host does."""
+
+import urllib3
+
+from lambdas.core.errors import TransientError
+
+TIMEOUT = urllib3.Timeout(connect=5, read=30)
+
+
+def put(url: str, audio: bytes) -> None:
+    """Raises TransientError: a refused upload may be an expired signature, which the next attempt renews."""
+    try:
+        answer = urllib3.request("PUT", url, body=audio, timeout=TIMEOUT, retries=2, redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise TransientError("upload_failed", "The audio could not be stored.") from error
+    if answer.status >= 300:
+        raise TransientError("upload_refused", f"The store refused the audio ({answer.status}).")

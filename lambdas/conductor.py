@@ -1,0 +1,28 @@
+"""The queue's entry point: one message, one short step of one job."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas import wiring
+from lambdas.core.ports import Message
+from lambdas.receiving import receive
+
+log = Logger(service="conductor")
+metrics = Metrics(namespace="Cadenza", service="conductor")
+
+
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    parts = wiring.conducting()
+
+    def step(message: Message) -> None:
+        log.append_keys(job_id=message.job_id)
+        job = parts.conductor.step(message.job_id)
+        if job is None:
+            log.info("nothing to do")
+            return
+        log.info("step", extra={"status": job.status, "attempt": job.attempt, "backend": job.backend})
+
+    return receive(event, step, parts.queue.defer, parts.settings.redelivery_seconds, log)

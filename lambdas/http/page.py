@@ -1,0 +1,85 @@
+"""The OpenAPI document as one readable page: plain HTML, no script, nothing fetched from elsewhere."""
+
+import json
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+Document = Mapping[str, Any]
+
+STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --line: #8884; --accent: #6a3de8; }
+body { max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; } h2 { margin-top: 3rem; }
+section { border-top: 1px solid var(--line); padding: .5rem 0 1rem; }
+code, pre { font: .9em/1.5 ui-monospace, monospace; } pre { overflow-x: auto; padding: .75rem; background: #8881; }
+.method { font-weight: 700; color: var(--accent); margin-right: .5rem; }
+table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top;
+padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }
+"""
+
+
+def page(document: Document) -> str:
+    info, server = document["info"], document["servers"][0]["url"]
+    body = "".join(_operations(document))
+    example = json.dumps({"prompt": "warm lo-fi piano for a rainy evening", "duration": 30})
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body><main><h1>{escape(info['title'])} API</h1><p>{escape(info['description'])} "
+        f'Version {escape(info["version"])}; <a href="openapi.json">OpenAPI document</a>.</p>'
+        f"<pre>curl -X POST {escape(server)}/generate -d '{escape(example, quote=False)}'</pre>{body}</main></body></html>"
+    )
+
+
+def _operations(document: Document) -> Iterator[str]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"<section><h2><span class='method'>{method.upper()}</span><code>{escape(path)}</code></h2>"
+            yield f"<p><strong>{escape(operation.get('summary', ''))}</strong></p>"
+            yield from (f"<p>{escape(text)}</p>" for text in _paragraphs(operation))
+            yield _table("Parameter", _parameters(operation))
+            yield _table("Body field", _body(operation, document))
+            yield _table("Answer", _answers(operation))
+            yield "</section>"
+
+
+def _paragraphs(operation: Document) -> list[str]:
+    text = operation.get("description", "")
+    return text.split("\n\n") if text != operation.get("summary") else []
+
+
+def _parameters(operation: Document) -> Iterator[tuple[str, str]]:
+    for parameter in operation.get("parameters", []):
+        yield f"{parameter['name']} ({parameter['in']})", _type(parameter.get("schema", {}))
+
+
+def _body(operation: Document, document: Document) -> Iterator[tuple[str, str]]:
+    content = operation.get("requestBody", {}).get("content", {})
+    reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
+    schema = document.get("components", {}).get("schemas", {}).get(reference.rpartition("/")[2], {})
+    for name, field in schema.get("properties", {}).items():
+        yield name, " ".join(filter(None, (_type(field), field.get("description", ""))))
+
+
+def _answers(operation: Document) -> Iterator[tuple[str, str]]:
+    for status, response in sorted(operation.get("responses", {}).items()):
+        yield str(status), response.get("description", "")
+
+
+def _type(schema: Document) -> str:
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    return " or ".join(filter(None, (_kind(kind) for kind in kinds)))
+
+
+def _kind(kind: Document) -> str:
+    if "enum" in kind:
+        return ", ".join(str(value) for value in kind["enum"])
+    low, high = kind.get("minimum", kind.get("minLength")), kind.get("maximum", kind.get("maxLength"))
+    bounds = f" {low}–{high}" if low is not None and high is not None else ""
+    return f"{kind.get('type', '')}{bounds}"
+
+
+def _table(head: str, rows: Iterator[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><td><code>{escape(a)}</code></td><td>{escape(b)}</td></tr>" for a, b in rows)
+    return f"<table><thead><tr><th>{head}</th><th></th></tr></thead>{cells}</table>" if cells else ""

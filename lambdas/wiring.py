@@ -1,0 +1,174 @@
+"""The composition root: settings in, use cases out. Each function loads only what it uses, once."""
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lambdas.settings import VERSION, ApiSettings, ConductorSettings, CourierSettings, JanitorSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lambdas.audio.provenance import Signer
+    from lambdas.aws.queues import SqsQueue
+    from lambdas.core.announcing import Announcer
+    from lambdas.core.conducting import Conductor
+    from lambdas.core.library import Library
+    from lambdas.core.models import Model
+    from lambdas.core.ports import Backend
+    from lambdas.core.submitting import Submitter
+    from lambdas.core.tidying import Janitor
+    from lambdas.core.views import Reader
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Api:
+    settings: ApiSettings
+    models: "Mapping[str, Model]"
+    submitter: "Submitter"
+    library: "Library"
+    reader: "Reader"
+
+
+@cache
+def api() -> Api:
+    from lambdas.aws import clients
+    from lambdas.aws.jobs import DynamoJobs
+    from lambdas.aws.ledger import DynamoLedger
+    from lambdas.aws.objects import S3Objects
+    from lambdas.aws.queues import SqsQueue
+    from lambdas.core.library import Library
+    from lambdas.core.models import offered
+    from lambdas.core.submitting import Submitter
+    from lambdas.core.views import Reader
+
+    settings = ApiSettings.from_env(os.environ)
+    jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
+    queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
+    objects = S3Objects(clients.s3(), settings.audio_bucket)
+    models = offered(settings.chains)
+    return Api(
+        settings=settings,
+        models=models,
+        submitter=Submitter(
+            jobs, queue, DynamoLedger(clients.dynamodb(), settings.ledger_table), models, now
+        ),
+        library=Library(jobs, jobs, queue, objects, models, now),
+        reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
+    )
+
+
+@dataclass(frozen=True)
+class Conducting:
+    settings: ConductorSettings
+    conductor: "Conductor"
+    queue: "SqsQueue"
+
+
+@cache
+def conducting() -> Conducting:
+    from lambdas.audio.mastering import Mastering
+    from lambdas.aws import clients
+    from lambdas.aws.jobs import DynamoJobs
+    from lambdas.aws.ledger import DynamoLedger
+    from lambdas.aws.objects import S3Objects
+    from lambdas.aws.queues import SqsQueue
+    from lambdas.core.conducting import Conductor
+    from lambdas.core.settling import Settling
+
+    settings = ConductorSettings.from_env(os.environ)
+    jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
+    queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
+    objects = S3Objects(clients.s3(), settings.audio_bucket)
+    backends = _backends(settings)
+    settling = Settling(
+        jobs=jobs,
+        objects=objects,
+        ledger=DynamoLedger(clients.dynamodb(), settings.ledger_table),
+        deliveries=SqsQueue(clients.sqs(), settings.deliveries_queue_url),
+        backends=backends,
+    )
+    conductor = Conductor(
+        jobs=jobs,
+        queue=queue,
+        objects=objects,
+        links=objects,
+        mastering=Mastering(_signer(settings), VERSION),
+        settling=settling,
+        backends=backends,
+        chains=settings.chains,
+        clock=now,
+        lease=timedelta(seconds=settings.lease_seconds),
+    )
+    return Conducting(settings, conductor, queue)
+
+
+def _backends(settings: ConductorSettings) -> "dict[str, Backend]":
+    """The registry: one line per host."""
+    from lambdas.backends import mock
+    from lambdas.backends.upload import put
+
+    sounds = {"music": mock.music, "silence": mock.silence}
+    return {"mock": mock.MockBackend(sounds[settings.mock], put, now)}
+
+
+def _signer(settings: ConductorSettings) -> "Signer | None":
+    """The certificate that files are signed with; None until the operator has stored one."""
+    from lambdas.audio.provenance import Signer
+    from lambdas.aws import clients
+    from lambdas.aws.secrets import secret
+
+    stored = json.loads(secret(clients.secrets(), settings.provenance_secret))
+    if "certificate" not in stored or "private_key" not in stored:
+        return None
+    return Signer(stored["certificate"], stored["private_key"])
+
+
+@cache
+def courier() -> "tuple[Announcer, SqsQueue]":
+    from lambdas.aws import clients
+    from lambdas.aws.jobs import DynamoJobs
+    from lambdas.aws.objects import S3Objects
+    from lambdas.aws.queues import SqsQueue
+    from lambdas.aws.secrets import secret
+    from lambdas.core.announcing import Announcer
+    from lambdas.core.views import Reader
+    from lambdas.outbound import Outbound
+
+    settings = CourierSettings.from_env(os.environ)
+    objects = S3Objects(clients.s3(), settings.audio_bucket)
+    deliveries = SqsQueue(clients.sqs(), settings.deliveries_queue_url)
+    announcer = Announcer(
+        jobs=DynamoJobs(clients.dynamodb(), settings.jobs_table),
+        deliveries=deliveries,
+        courier=Outbound(),
+        reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
+        secret=lambda: secret(clients.secrets(), settings.webhook_secret).encode(),
+        clock=now,
+    )
+    return announcer, deliveries
+
+
+@cache
+def janitor() -> "Janitor":
+    from lambdas.aws import clients
+    from lambdas.aws.jobs import DynamoJobs
+    from lambdas.aws.queues import SqsDeadLetters, SqsQueue
+    from lambdas.core.tidying import Janitor
+
+    settings = JanitorSettings.from_env(os.environ)
+    jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
+    return Janitor(
+        jobs=jobs,
+        index=jobs,
+        queue=SqsQueue(clients.sqs(), settings.jobs_queue_url),
+        dead_letters=SqsDeadLetters(clients.sqs(), settings.dead_letter_queue_url),
+        clock=now,
+    )
