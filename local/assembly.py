@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from local import ACCOUNT, REGION, ROOT, LocalError
-from local.environments import Say, ensure_node, reason
+from local.environments import Say, reason
 
 SOURCES = ("app.py", "cdk.json", "requirements.txt", "infra", "lambdas", "web")
 KEPT = 4
@@ -45,7 +45,6 @@ def synthesize(folder: Path, context: Mapping[str, Any], say: Say) -> Path:
     """The cloud assembly of the app with this context, from `folder` when it is there. Raises LocalError."""
     made = folder / _fingerprint(context)
     if not (made / "manifest.json").exists():
-        ensure_node()
         say("Synthesizing the stacks (up to a minute when the functions' packages are not built yet) …")
         draft = folder / f"draft-{os.getpid()}"
         _run_app(draft, context)

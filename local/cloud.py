@@ -21,7 +21,7 @@ from local.assembly import Stack, read_stacks, synthesize
 from local.completion import certify, complete
 from local.deploy import deploy, outputs, resources
 from local.emulator import Emulator, free_pair
-from local.environments import EMULATOR, Say
+from local.environments import EMULATOR, Say, ensure_node
 
 ASSEMBLIES = ROOT / ".local" / "assemblies"
 HEALTH_SECONDS = 60
@@ -84,6 +84,8 @@ class LocalCloud:
 
     def _synthesize(self) -> list[Stack]:
         started = time.monotonic()
+        # For synthesizing, and for the functions that CloudFront runs at its edge.
+        ensure_node()
         stacks = read_stacks(synthesize(ASSEMBLIES, self.context, self.say))
         self.say(f"Stacks ready ({time.monotonic() - started:.1f} s).")
         return stacks

@@ -6,7 +6,8 @@ parent holds the other end of its standard input: one JSON command a line, and e
 that it cannot outlive its parent. It answers on standard output; logs go to standard error.
 
 Private points of the emulator that it leans on (pinned, held by tests/local/test_emulator.py):
-`ministack.app.app`, `ministack.app._build_persistence_save_dict`, `ministack.core.persistence.save_all`.
+in `ministack.app` `app`, `AUTH`, `_build_persistence_save_dict` and `_wait_for_port`, in `ministack.core`
+`persistence.save_all` and `iam_evaluator.pin_request_origin`.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as emulator
+from ministack.core.iam_evaluator import pin_request_origin
 from ministack.core.persistence import save_all
 
 Scope = MutableMapping[str, Any]
@@ -74,6 +76,7 @@ class Front:
         return {**_with_headers(scope, forwarded), "path": prefix + scope["path"], "raw_path": raw}
 
     def _to_site(self, scope: Scope) -> Scope:
+        pin_request_origin(HOST, secure_transport=True)
         return _with_headers(scope, {b"x-forwarded-proto": b"https", b"host": (self.site or "").encode()})
 
     def _allowing_cloud(self, send: Send) -> Send:
