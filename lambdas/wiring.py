@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lambdas.settings import VERSION, ApiSettings, ConductorSettings, CourierSettings, JanitorSettings
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from lambdas.core.submitting import Submitter
     from lambdas.core.tidying import Janitor
     from lambdas.core.views import Reader
+
+AWS_ERRORS = (BotoCoreError, ClientError)
 
 
 def now() -> datetime:
@@ -53,13 +57,12 @@ def api() -> Api:
     jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
     queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
     objects = S3Objects(clients.s3(), settings.audio_bucket)
+    ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
     models = offered(settings.chains)
     return Api(
         settings=settings,
         models=models,
-        submitter=Submitter(
-            jobs, queue, DynamoLedger(clients.dynamodb(), settings.ledger_table), models, now
-        ),
+        submitter=Submitter(jobs, queue, ledger, models, now),
         library=Library(jobs, jobs, queue, objects, models, now),
         reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
     )

@@ -12,7 +12,8 @@ STYLE = """
 body { max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 3rem; }
 section { border-top: 1px solid var(--line); padding: .5rem 0 1rem; }
-code, pre { font: .9em/1.5 ui-monospace, monospace; } pre { overflow-x: auto; padding: .75rem; background: #8881; }
+code, pre { font: .9em/1.5 ui-monospace, monospace; }
+pre { overflow-x: auto; padding: .75rem; background: #8881; }
 .method { font-weight: 700; color: var(--accent); margin-right: .5rem; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top;
 padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }
@@ -23,12 +24,14 @@ def page(document: Document) -> str:
     info, server = document["info"], document["servers"][0]["url"]
     body = "".join(_operations(document))
     example = json.dumps({"prompt": "warm lo-fi piano for a rainy evening", "duration": 30})
+    title = escape(info["title"])
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])} API</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} API</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
-        f"<body><main><h1>{escape(info['title'])} API</h1><p>{escape(info['description'])} "
+        f"<body><main><h1>{title} API</h1><p>{escape(info['description'])} "
         f'Version {escape(info["version"])}; <a href="openapi.json">OpenAPI document</a>.</p>'
-        f"<pre>curl -X POST {escape(server)}/generate -d '{escape(example, quote=False)}'</pre>{body}</main></body></html>"
+        f"<pre>curl -X POST {escape(server)}/generate -d '{escape(example, quote=False)}'</pre>"
+        f"{body}</main></body></html>"
     )
 
 
