@@ -1,0 +1,136 @@
+"""What works: the queues, the four functions with their settings and rights, the API, the janitor's clock."""
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from infra import assets, rights
+from infra.api import TIMEOUT_SECONDS, Api
+from infra.data import Data
+from infra.functions import PythonFunction, Shape
+from infra.queues import Queues
+from infra.rules import accept
+from infra.stage import Stage
+from lambdas.settings import ApiSettings, ConductorSettings, CourierSettings, JanitorSettings
+
+API = Shape(assets.API, "lambdas.api.handler", seconds=TIMEOUT_SECONDS, memory_mb=512)
+CONDUCTOR = Shape(assets.CONDUCTOR, "lambdas.conductor.handler", seconds=120, memory_mb=2048)
+COURIER = Shape(assets.API, "lambdas.courier.handler", seconds=60, memory_mb=256)
+JANITOR = Shape(assets.API, "lambdas.janitor.handler", seconds=60, memory_mb=256)
+
+
+class Service(Stack):
+    def __init__(self, scope: Construct, id: str, *, stage: Stage, data: Data) -> None:
+        super().__init__(scope, id, description=f"Cadenza ({stage.name}): API, queues, functions")
+        self.stage, self.data = stage, data
+        self.queues = Queues(
+            self,
+            "Queues",
+            job_visibility=CONDUCTOR.seconds * stage.visibility_multiple,
+            delivery_visibility=COURIER.seconds * stage.visibility_multiple,
+        )
+        self.functions = {
+            "api": self._api(),
+            "conductor": self._conductor(),
+            "courier": self._courier(),
+            "janitor": self._janitor(),
+        }
+        self.api = Api(self, "Api", stage=stage, function=self.functions["api"].function)
+        CfnOutput(self, "ApiUrl", value=self.api.url)
+        CfnOutput(self, "GenerateEndpoint", value=f"{self.api.url}/generate")
+        CfnOutput(self, "QueueUrl", value=self.queues.jobs.queue_url)
+        CfnOutput(self, "DeadLetterQueueUrl", value=self.queues.dead_jobs.queue_url)
+        CfnOutput(self, "DeliveriesQueueUrl", value=self.queues.deliveries.queue_url)
+
+    def _api(self) -> PythonFunction:
+        settings = ApiSettings(
+            stage=self.stage.name,
+            jobs_table=self.data.jobs.table_name,
+            ledger_table=self.data.ledger.table_name,
+            audio_bucket=self.data.audio.bucket_name,
+            jobs_queue_url=self.queues.jobs.queue_url,
+            chains=self.stage.chains,
+            retention_days=self.stage.audio_days,
+            link_minutes=self.stage.link_minutes,
+        )
+        api = PythonFunction(
+            self,
+            "ApiFunction",
+            stage=self.stage,
+            shape=API,
+            settings=settings,
+            rights=rights.api(self.data, self.queues),
+        )
+        self._accept_keys(api, "audio")
+        return api
+
+    def _conductor(self) -> PythonFunction:
+        settings = ConductorSettings(
+            stage=self.stage.name,
+            jobs_table=self.data.jobs.table_name,
+            ledger_table=self.data.ledger.table_name,
+            audio_bucket=self.data.audio.bucket_name,
+            jobs_queue_url=self.queues.jobs.queue_url,
+            deliveries_queue_url=self.queues.deliveries.queue_url,
+            provenance_secret=self.data.provenance.secret_arn,
+            chains=self.stage.chains,
+            mock=self.stage.mock,
+        )
+        conductor = PythonFunction(
+            self,
+            "Conductor",
+            stage=self.stage,
+            shape=CONDUCTOR,
+            settings=settings,
+            rights=rights.conductor(self.data, self.queues),
+        )
+        conductor.consume(self.queues.jobs, concurrency=self.stage.concurrent_jobs)
+        self._accept_keys(conductor, "audio", "raw")
+        return conductor
+
+    def _courier(self) -> PythonFunction:
+        settings = CourierSettings(
+            stage=self.stage.name,
+            jobs_table=self.data.jobs.table_name,
+            audio_bucket=self.data.audio.bucket_name,
+            deliveries_queue_url=self.queues.deliveries.queue_url,
+            webhook_secret=self.data.webhook.secret_arn,
+            link_minutes=self.stage.link_minutes,
+        )
+        courier = PythonFunction(
+            self,
+            "Courier",
+            stage=self.stage,
+            shape=COURIER,
+            settings=settings,
+            rights=rights.courier(self.data, self.queues),
+        )
+        courier.consume(self.queues.deliveries)
+        self._accept_keys(courier, "audio")
+        return courier
+
+    def _janitor(self) -> PythonFunction:
+        settings = JanitorSettings(
+            stage=self.stage.name,
+            jobs_table=self.data.jobs.table_name,
+            jobs_queue_url=self.queues.jobs.queue_url,
+            dead_letter_queue_url=self.queues.dead_jobs.queue_url,
+        )
+        janitor = PythonFunction(
+            self,
+            "Janitor",
+            stage=self.stage,
+            shape=JANITOR,
+            settings=settings,
+            rights=rights.janitor(self.data, self.queues),
+        )
+        # A missed round is made up for by the next one, a minute later: no retries.
+        target = targets.LambdaFunction(janitor.function, retry_attempts=0)
+        events.Rule(self, "EveryMinute", schedule=events.Schedule.rate(Duration.minutes(1)), targets=[target])
+        return janitor
+
+    def _accept_keys(self, function: PythonFunction, *folders: str) -> None:
+        for folder in folders:
+            finding = f"IAM5[Resource::{self.data.audio_export}/{folder}/*]"
+            accept(function.role, finding, "Keys hold a job's id, which is not known before the job is.")

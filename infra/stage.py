@@ -1,0 +1,87 @@
+"""One stage's values, read from the context of cdk.json and of `-c name=value`, validated before anything is built.
+
+Knows every value that may differ between stages; nothing else in `infra` asks which stage it is building.
+"""
+
+from collections.abc import Callable
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lambdas.settings import Chains, Mock
+
+Lookup = Callable[[str], object]
+"""The app's context: name → value, None when absent."""
+
+Target = Literal["lambda-arm64", "host"]
+"""The interpreter that a function's packages are installed for: Lambda's on Graviton, or the one running now."""
+
+LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]
+"""The retentions, in days, that CloudWatch Logs accepts (a sensible part of them)."""
+
+DEFAULT_STAGE = "dev"
+
+
+class StageError(Exception):
+    """The context names no such stage, or gives a value that a stage cannot have. The message is for the user."""
+
+
+class Stage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern="^[a-z][a-z0-9-]{0,15}$")
+    target: Target
+    retain: bool
+    """Whether data outlives its stack. False also empties the buckets when the stack goes."""
+
+    chains: Chains = Field(min_length=1)
+    mock: Mock = "music"
+    audio_days: Literal[1, 30] = 1
+    link_minutes: int = Field(60, ge=1, le=720)
+
+    requests_per_second: int = Field(ge=1)
+    request_burst: int = Field(ge=1)
+    concurrent_jobs: int = Field(ge=2, le=1000)
+    visibility_multiple: int = Field(ge=1, le=60)
+    """A queue's visibility timeout in units of its function's timeout; AWS asks for at least 6 in production."""
+
+    log_days: LogDays
+    alarm_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$")
+    latency_ms: int = Field(ge=1)
+    queue_age_seconds: int = Field(ge=1)
+    budget_usd: int = Field(ge=1)
+
+    site_domain: str | None = None
+    site_certificate: str | None = Field(None, pattern="^arn:")
+    """A domain of one's own and its ACM certificate (in us-east-1, as CloudFront asks): both or neither."""
+
+    @model_validator(mode="after")
+    def _domain_needs_its_certificate(self) -> Self:
+        if (self.site_domain is None) != (self.site_certificate is None):
+            raise ValueError("site_domain and site_certificate come together")
+        return self
+
+    @classmethod
+    def from_context(cls, lookup: Lookup) -> Self:
+        """The stage that `-c stage=…` names, with any of its values overridden by `-c value=…` (or `MOCK`)."""
+        stages, name = lookup("stages"), lookup("stage") or DEFAULT_STAGE
+        if not isinstance(stages, dict):
+            raise StageError(
+                "the context has no stages: run `npx cdk`, or pass cdk.json's in CDK_CONTEXT_JSON"
+            )
+        if name not in stages:
+            raise StageError(f"no stage {name!r} in cdk.json; it has {', '.join(stages)}")
+        try:
+            return cls.model_validate({**stages[name], **_overrides(lookup), "name": name})
+        except ValidationError as error:
+            raise StageError(f"stage {name!r}: {_explain(error)}") from None
+
+
+def _overrides(lookup: Lookup) -> dict[str, object]:
+    values = {field: lookup(field) for field in Stage.model_fields if field != "name"}
+    values["mock"] = lookup("MOCK") or values["mock"]
+    return {field: value for field, value in values.items() if value is not None}
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'values'}: {e['msg']}" for e in error.errors())
