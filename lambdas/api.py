@@ -5,12 +5,10 @@ import time
 from datetime import timedelta
 from typing import Annotated, Any
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas import wiring
@@ -25,10 +23,11 @@ from lambdas.http.admission import Event, admit
 from lambdas.http.preferences import Preference, preference
 from lambdas.http.problems import Problem
 from lambdas.settings import VERSION
+from lambdas.telemetry import Telemetry
 
 app = APIGatewayRestResolver(enable_validation=True)
-log = Logger(service="api")
-metrics = Metrics(namespace="Cadenza", service="api")
+telemetry = Telemetry("api")
+log = telemetry.log
 
 JSON = "application/json"
 POLL_SECONDS = 0.4
@@ -49,7 +48,6 @@ Headers = dict[str, str | list[str]]
 Answer = Response[Any]
 
 
-@metrics.log_metrics
 def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
     request_id = (event.get("requestContext") or {}).get("requestId") or context.aws_request_id
     log.append_keys(request_id=request_id)
@@ -88,7 +86,7 @@ def generate(
         use_cache="no-cache" not in (cache_control or "").lower(),
         render=lambda jobs: json.dumps(parts.reader.render(jobs[0], origin, wiring.now())),
     )
-    metrics.add_metric("JobsSubmitted", MetricUnit.Count, len(submission.jobs))
+    telemetry.count("JobsSubmitted", len(submission.jobs))
     wish = preference(prefer)
     jobs = _wait(submission.jobs, wish)
     headers: Headers = {"Location": f"{origin}/jobs/{submission.jobs[0].job_id}"} if submission.jobs else {}
@@ -268,7 +266,7 @@ def _on_unknown_route(_: NotFoundError) -> Response[str]:
 
 def _on_surprise(error: Exception) -> Response[str]:
     log.exception("unexpected", exc_info=error)
-    metrics.add_metric("UnexpectedErrors", MetricUnit.Count, 1)
+    telemetry.count("UnexpectedErrors")
     return _problem(Problem("internal_error", "It was recorded; the request id names it."))
 
 

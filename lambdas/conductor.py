@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas import wiring
 from lambdas.core.ports import Message
 from lambdas.receiving import receive
+from lambdas.telemetry import Telemetry
 
-log = Logger(service="conductor")
-metrics = Metrics(namespace="Cadenza", service="conductor")
+telemetry = Telemetry("conductor")
+log = telemetry.log
 
 
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     parts = wiring.conducting()
 
@@ -24,5 +23,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             log.info("nothing to do")
             return
         log.info("step", extra={"status": job.status, "attempt": job.attempt, "backend": job.backend})
+        if job.status.terminal:
+            telemetry.count(f"Jobs{job.status.capitalize()}")
 
-    return receive(event, step, parts.queue.defer, parts.settings.redelivery_seconds, log)
+    answer = receive(event, step, parts.queue.defer, parts.settings.redelivery_seconds, log)
+    telemetry.publish()
+    return answer

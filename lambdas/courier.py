@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas import wiring
 from lambdas.core.ports import Message
 from lambdas.receiving import receive
+from lambdas.telemetry import Telemetry
 
 PAUSE = 30  # seconds before a message whose handling broke is tried again
 
-log = Logger(service="courier")
+log = Telemetry("courier").log
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -3,21 +3,18 @@
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas import wiring
+from lambdas.telemetry import Telemetry
 
-log = Logger(service="janitor")
-metrics = Metrics(namespace="Cadenza", service="janitor")
+telemetry = Telemetry("janitor")
 
 
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     found = asdict(wiring.janitor().tidy())
     for name, count in found.items():
-        if count:
-            metrics.add_metric(f"Jobs{name.capitalize()}", MetricUnit.Count, count)
-    log.info("round", extra=found)
+        telemetry.count(f"Jobs{name.capitalize()}", count)
+    telemetry.log.info("round", extra=found)
+    telemetry.publish()
     return found
