@@ -27,6 +27,7 @@ class Emulator:
         self.python, self.directory, self.port, self.auth = python, directory, port, auth
         self.log = directory / "emulator.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._clients: dict[str, Any] = {}
 
     @property
     def endpoint(self) -> str:
@@ -68,6 +69,8 @@ class Emulator:
         if self._process is None:
             return
         process, self._process = self._process, None
+        while self._clients:
+            self._clients.popitem()[1].close()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -80,11 +83,13 @@ class Emulator:
             _end_group(process.pid)
             shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def client(self, service: str, **options: Any) -> Any:
+    def client(self, service: str) -> Any:
         """A boto3 client of the emulated cloud, as its root user; no proxy or AWS profile plays a part."""
-        session: Any = boto3.Session(KEY, KEY, region_name=REGION)
-        config = Config(proxies={}, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-        return session.client(service, endpoint_url=self.endpoint, config=config, **options)
+        if service not in self._clients:
+            session: Any = boto3.Session(KEY, KEY, region_name=REGION)
+            config = Config(proxies={}, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+            self._clients[service] = session.client(service, endpoint_url=self.endpoint, config=config)
+        return self._clients[service]
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:
