@@ -55,10 +55,9 @@ def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
         answer = app.resolve(admit(event), context)
     except RequestError as error:
         answer = _refusal(event, request_id, error)
-    log.info(
-        "request",
-        extra={"method": event["httpMethod"], "path": event["path"], "status": answer["statusCode"]},
-    )
+    told = {"method": event["httpMethod"], "path": event["path"], "status": answer["statusCode"]}
+    log.info("request", extra=told)
+    telemetry.publish()
     return answer
 
 
