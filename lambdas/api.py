@@ -128,7 +128,7 @@ def get_job(
     if not job.status.terminal:
         headers["Retry-After"] = str(standing.retry_after)
     if if_none_match is not None and (if_none_match.strip() == "*" or tag in if_none_match):
-        return Response(304, None, None, headers)
+        return Response(304, None, "", headers)
     return _json(200, view, headers)
 
 
@@ -150,7 +150,7 @@ def cancel_job(job_id: str) -> Answer:
 @app.delete("/jobs/<job_id>", summary="Delete a job", responses=documents.deleted(), tags=["Jobs"])
 def delete_job(job_id: str) -> Answer:
     wiring.api().library.delete(job_id, _principal())
-    return Response(204, None, None)
+    return Response(204, None, "")
 
 
 @app.get("/jobs/<job_id>/audio", summary="A job's audio", responses=documents.redirected(), tags=["Jobs"])
@@ -158,7 +158,7 @@ def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> 
     parts = wiring.api()
     job, key, kind = parts.library.audio_key(job_id, _principal(), format)
     link = parts.reader.download(job, key, kind, wiring.now())
-    return Response(302, None, None, {"Location": link, "Cache-Control": "no-store"})
+    return Response(302, None, "", {"Location": link, "Cache-Control": "no-store"})
 
 
 @app.get("/models", summary="What this deployment can play", responses=documents.modelled(), tags=["Service"])
