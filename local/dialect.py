@@ -5,7 +5,7 @@ any. `adapt` changes only what would fail or cost seconds for nothing; what Clou
 done with the resources it removes is done by local/completion.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from local import ACCOUNT, REGION
@@ -23,6 +23,8 @@ UNSUPPORTED = frozenset(
 )
 HELPERS_OF_UNSUPPORTED = ("CustomCDKBucketDeployment", "CustomS3AutoDeleteObjects")
 LAYER = "AwsCliLayer"
+BOOTSTRAP = ("CheckBootstrapVersion", "BootstrapVersion")
+BATCHED = ("sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 PSEUDO = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Region": REGION,
@@ -36,21 +38,16 @@ def adapt(template: Template, folders: Mapping[str, str]) -> Template:
     resources: dict[str, Any] = template.get("Resources", {})
     kept = {name: resource for name, resource in resources.items() if _works(name, resource)}
     secrets = {name for name, each in kept.items() if each["Type"] == "AWS::SecretsManager::Secret"}
-    adapted = {name: _without_dangling(each, kept) for name, each in kept.items()}
-    adapted = {name: _read_in_place(each, folders) for name, each in adapted.items()}
-    adapted = {name: _named_as_aws(name, each) for name, each in adapted.items()}
-    result: Template = _arn_for_ref({**template, "Resources": adapted}, secrets)
-    # Both belong to the CDK's bootstrap stack, which the emulator has no use for.
-    for section in ("Rules", "Parameters"):
-        entries = {
-            k: v
-            for k, v in result.get(section, {}).items()
-            if k not in ("CheckBootstrapVersion", "BootstrapVersion")
-        }
-        result = (
-            {**result, section: entries} if entries else {k: v for k, v in result.items() if k != section}
-        )
-    return result
+    adapted = {
+        name: _named_as_aws(name, _read_in_place(_without_dangling(each, kept), folders))
+        for name, each in kept.items()
+    }
+
+    def rule(node: dict[str, Any]) -> dict[str, Any]:
+        return _with_batches(_arn_for_ref(node, secrets))
+
+    rewritten: Template = _everywhere({**template, "Resources": adapted}, rule)
+    return _without_bootstrap(rewritten)
 
 
 def _works(name: str, resource: Mapping[str, Any]) -> bool:
@@ -93,15 +90,34 @@ def _named_as_aws(name: str, resource: dict[str, Any]) -> dict[str, Any]:
     return {**resource, "Properties": {**resource["Properties"], "Name": f"{name}-{ACCOUNT}"}}
 
 
-def _arn_for_ref(value: Any, secrets: set[str]) -> Any:
+def _arn_for_ref(node: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
     """`Ref` of a secret is its ARN in AWS; the emulator gives its name, and grants then match nothing."""
+    if len(node) == 1 and node.get("Ref") in secrets:
+        return {"Fn::GetAtt": [node["Ref"], "Id"]}
+    return node
+
+
+def _with_batches(node: dict[str, Any]) -> dict[str, Any]:
+    """AWS lets who may do a thing to a queue do it in batches; the emulator wants the batch's own action."""
+    actions = node.get("Action", [])
+    actions = [actions] if isinstance(actions, str) else actions
+    batches = [action + "Batch" for action in actions if action in BATCHED]
+    return {**node, "Action": [*actions, *batches]} if batches else node
+
+
+def _everywhere(value: Any, rule: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     if isinstance(value, dict):
-        if set(value) == {"Ref"} and value["Ref"] in secrets:
-            return {"Fn::GetAtt": [value["Ref"], "Id"]}
-        return {key: _arn_for_ref(each, secrets) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_arn_for_ref(each, secrets) for each in value]
-    return value
+        return rule({key: _everywhere(each, rule) for key, each in value.items()})
+    return [_everywhere(each, rule) for each in value] if isinstance(value, list) else value
+
+
+def _without_bootstrap(template: Template) -> Template:
+    """Leave out what asks for the CDK's bootstrap stack, which the emulator has no use for."""
+    for section in ("Rules", "Parameters"):
+        kept = {name: each for name, each in template.get(section, {}).items() if name not in BOOTSTRAP}
+        others = {name: each for name, each in template.items() if name != section}
+        template = {**others, section: kept} if kept else others
+    return template
 
 
 def asset_keys(template: Template) -> set[str]:

@@ -1,0 +1,27 @@
+"""The whole of Cadenza on an emulated cloud, started once for all tests that ask for it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.cloud import LocalCloud
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    with LocalCloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def enforcing_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """The same, with every IAM policy enforced."""
+    with LocalCloud(tmp_path_factory.mktemp("enforcing-cloud"), auth=True) as running:
+        yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers that run tests in parallel keep these on one of them, so that they share one cloud."""
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.xdist_group("cloud"))
