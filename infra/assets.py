@@ -1,7 +1,8 @@
 """Function code as a folder: the sources beside their packages, built by pip alone and kept by content.
 
-Two layers under `build/`: `packages/<key>` (slow: a pip install, keyed by requirements, target and trim rules) and
-`assets/<name>-<hash>` (fast: hard links to the packages plus a copy of the sources). Knows nothing of AWS CDK.
+Two layers under `build/`: `packages/<key>` (slow: a pip install, keyed by requirements, target and trim
+rules) and `assets/<name>-<hash>` (fast: hard links to the packages, a copy of the sources).
+Knows nothing of AWS CDK.
 """
 
 import fnmatch
@@ -38,10 +39,11 @@ WHEELS = {
 # Nothing here is imported by a running function. C sources and headers are for builders, stubs for type
 # checkers, Powertools' bundled web page is replaced by our own docs page.
 TRIM = (
-    "*/__pycache__", "*/tests", "bin", "numpy/_core/include", "numpy/f2py", "*.pyi", "*.pyx", "*.pxd", "*.h", "*.c",
-    "*.a", "*.dist-info/RECORD", "*.dist-info/sboms", "aws_lambda_powertools/*/swagger_ui/*.js",
-    "aws_lambda_powertools/*/swagger_ui/*.css",
-)  # fmt: skip
+    *("*/__pycache__", "*/tests", "bin", "numpy/_core/include", "numpy/f2py"),
+    *("*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "*.a"),
+    *("*.dist-info/RECORD", "*.dist-info/sboms"),
+    *("aws_lambda_powertools/*/swagger_ui/*.js", "aws_lambda_powertools/*/swagger_ui/*.css"),
+)
 
 UNSHIPPED = ("*__pycache__*", "*.pyc", "requirements-*.txt")
 
@@ -79,7 +81,7 @@ def architecture(target: Target) -> str:
 
 
 def build(bundle: Bundle, target: Target) -> tuple[Path, str]:
-    """The asset's folder, built now unless an equal one is there, and the hash of its content. Raises BundleError."""
+    """The asset's folder, built unless an equal one is there, and its content's hash. Raises BundleError."""
     packages = _packages(bundle.requirements, target)
     digest = hashlib.sha256(packages.name.encode())
     for inner, file in bundle.sources():
@@ -130,7 +132,7 @@ def _install(requirements: Path, wheels: tuple[str, ...], folder: Path) -> None:
     if result.returncode:
         reasons = [line for line in result.stderr.splitlines() if line.startswith("ERROR:")] or ["pip failed"]
         raise BundleError(
-            f"could not install {requirements.name} (is the package registry reachable?): {reasons[0]}"
+            f"could not install {requirements.name} (is the package registry reachable?): {reasons[-1]}"
         )
 
 

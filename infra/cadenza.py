@@ -11,7 +11,7 @@ from infra.web import Web
 
 
 def compose(app: App) -> Stage:
-    """Add the stage's stacks to the app. Raises StageError or BundleError, each with one line for the user."""
+    """Add the stage's stacks to the app. Raises StageError or BundleError, one line each for the user."""
     stage = Stage.from_context(app.node.try_get_context)
     name = f"Cadenza-{stage.name}"
     data = Data(app, f"{name}-Data", stage=stage)

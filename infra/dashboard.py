@@ -28,7 +28,7 @@ def dashboard(
 
 
 def _api(service: Service) -> list[cloudwatch.IWidget]:
-    rest = service.api.rest
+    rest = service.gateway.rest
     return [
         _graph("Requests", [rest.metric_count(), rest.metric_client_error(), rest.metric_server_error()]),
         _graph("Latency (ms)", [rest.metric_latency(statistic=s) for s in ("p50", "p95", "p99")]),

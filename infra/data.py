@@ -1,4 +1,4 @@
-"""What lasts: the two tables, the bucket of audio, the bucket of access logs, the secrets. Nothing here computes."""
+"""What lasts: the two tables, the buckets of audio and of access logs, the secrets. Nothing here computes."""
 
 from aws_cdk import CfnOutput, Duration, SecretValue, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -107,7 +107,7 @@ class Data(Stack):
         secret = secretsmanager.Secret(
             self,
             "Provenance",
-            description='C2PA signer: {"certificate": PEM chain, "private_key": PEM}; empty until someone fills it',
+            description='C2PA signer: {"certificate": PEM chain, "private_key": PEM}; empty until filled',
             secret_string_value=SecretValue.unsafe_plain_text("{}"),
             removal_policy=removal(self.stage),
         )

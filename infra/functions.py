@@ -1,6 +1,6 @@
-"""One Python function, the same way each time: Graviton, tracing, JSON logs that expire, and a role of its own.
+"""One Python function, the same way each time: tracing, JSON logs that expire, and a role of its own.
 
-A role starts with nothing but its log group and the trace; every other right is a `Right` that names what it is for.
+A role starts with nothing but its log group and the trace; every other right is a `Right` with a name.
 """
 
 from collections.abc import Sequence
@@ -70,15 +70,8 @@ class PythonFunction(Construct):
         super().__init__(scope, id)
         # The folder is content-addressed already: staging would copy some 200 MB into cdk.out at each change.
         self.node.set_context("aws:cdk:disable-asset-staging", True)
-        group = log_group(self, "Logs", stage)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        group.grant_write(self.role)
-        for right in rights:
-            self.role.add_to_policy(
-                iam.PolicyStatement(
-                    sid=right.name, actions=list(right.actions), resources=list(right.resources)
-                )
-            )
+        self.logs = log_group(self, "Logs", stage)
+        self.role = self._role(rights)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -88,25 +81,17 @@ class PythonFunction(Construct):
             handler=shape.handler,
             timeout=Duration.seconds(shape.seconds),
             memory_size=shape.memory_mb,
-            environment={
-                **settings.to_env(),
-                "POWERTOOLS_SERVICE_NAME": id.lower(),
-                "POWERTOOLS_METRICS_NAMESPACE": "Cadenza",
-            },
+            environment={**settings.to_env(), "POWERTOOLS_SERVICE_NAME": id.lower()},
             role=self.role,
-            log_group=group,
+            log_group=self.logs,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
         )
-        accept(
-            self.function,
-            "L1",
-            "The audio wheels are tested for Python 3.13, which Lambda supports until 2029.",
-        )
+        accept(self.function, "L1", "The audio wheels are tested for Python 3.13, supported until 2029.")
         accept(self.role, "IAM5[Resource::*]", "X-Ray's two write actions know no resources.")
 
     def consume(self, queue: sqs.IQueue, *, concurrency: int | None = None) -> None:
-        """Feed the queue to the function, one message at a time. The right to read it is the caller's to list."""
+        """Feed the queue to the function, message by message. The right to read it is the caller's to list."""
         self.function.add_event_source_mapping(
             "Source",
             event_source_arn=queue.queue_arn,
@@ -114,6 +99,16 @@ class PythonFunction(Construct):
             report_batch_item_failures=True,
             max_concurrency=concurrency,
         )
+
+    def _role(self, rights: Sequence[Right]) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.logs.grant_write(role)
+        for right in rights:
+            statement = iam.PolicyStatement(
+                sid=right.name, actions=list(right.actions), resources=list(right.resources)
+            )
+            role.add_to_policy(statement)
+        return role
 
 
 def _architecture(stage: Stage) -> lambda_.Architecture:

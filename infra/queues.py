@@ -1,4 +1,4 @@
-"""The queues between the functions, each with the place where its undeliverable messages wait for an operator."""
+"""The queues between the functions, each with the one where undeliverable messages wait for an operator."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs

@@ -11,9 +11,9 @@ from infra.queues import Queues
 
 def api(data: Data, queues: Queues) -> list[Right]:
     return [
-        _table("Jobs", data.jobs, "GetItem", "PutItem", "ConditionCheckItem"),
+        _table("Jobs", data.jobs, "GetItem", "PutItem"),
         _indexes("ListJobs", data.jobs, BY_OWNER, PENDING),
-        _table("Ledger", data.ledger, "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        _table("Ledger", data.ledger, "GetItem", "PutItem"),
         _send("SubmitJobs", queues.jobs),
         _objects("Audio", data, ("audio",), "GetObject", "DeleteObject"),
     ]
@@ -22,11 +22,13 @@ def api(data: Data, queues: Queues) -> list[Right]:
 def conductor(data: Data, queues: Queues) -> list[Right]:
     return [
         _table("Jobs", data.jobs, "GetItem", "PutItem", "DeleteItem"),
-        _table("Ledger", data.ledger, "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        _table("Ledger", data.ledger, "GetItem", "PutItem"),
         _consume("TakeJobs", queues.jobs),
         _send("CheckAgain", queues.jobs),
         _send("Announce", queues.deliveries),
         _objects("Audio", data, ("audio", "raw"), "GetObject", "PutObject", "DeleteObject"),
+        # S3 says 404 for an absent object only to who may list; to others it says 403.
+        Right("TellAbsent", ["s3:ListBucket"], [data.audio_arn]),
         _secret("SignAudio", data.provenance),
     ]
 
@@ -46,11 +48,7 @@ def janitor(data: Data, queues: Queues) -> list[Right]:
         _table("Jobs", data.jobs, "GetItem", "PutItem"),
         _indexes("FindOverdue", data.jobs, PENDING),
         _send("Resubmit", queues.jobs),
-        Right(
-            "ReadDeadLetters",
-            ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"),
-            (queues.dead_jobs.queue_arn,),
-        ),
+        Right("ReadDeadLetters", ["sqs:ReceiveMessage"], [queues.dead_jobs.queue_arn]),
     ]
 
 

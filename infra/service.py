@@ -6,9 +6,9 @@ from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from infra import assets, rights
-from infra.api import TIMEOUT_SECONDS, Api
 from infra.data import Data
 from infra.functions import PythonFunction, Shape
+from infra.gateway import TIMEOUT_SECONDS, Gateway
 from infra.queues import Queues
 from infra.rules import accept
 from infra.stage import Stage
@@ -36,9 +36,9 @@ class Service(Stack):
             "courier": self._courier(),
             "janitor": self._janitor(),
         }
-        self.api = Api(self, "Api", stage=stage, function=self.functions["api"].function)
-        CfnOutput(self, "ApiUrl", value=self.api.url)
-        CfnOutput(self, "GenerateEndpoint", value=f"{self.api.url}/generate")
+        self.gateway = Gateway(self, "Gateway", stage=stage, function=self.functions["api"].function)
+        CfnOutput(self, "ApiUrl", value=self.gateway.url)
+        CfnOutput(self, "GenerateEndpoint", value=f"{self.gateway.url}/generate")
         CfnOutput(self, "QueueUrl", value=self.queues.jobs.queue_url)
         CfnOutput(self, "DeadLetterQueueUrl", value=self.queues.dead_jobs.queue_url)
         CfnOutput(self, "DeliveriesQueueUrl", value=self.queues.deliveries.queue_url)
@@ -56,7 +56,7 @@ class Service(Stack):
         )
         api = PythonFunction(
             self,
-            "ApiFunction",
+            "Api",
             stage=self.stage,
             shape=API,
             settings=settings,

@@ -1,4 +1,4 @@
-"""One stage's values, read from the context of cdk.json and of `-c name=value`, validated before anything is built.
+"""One stage's values, from the context of cdk.json and of `-c name=value`, validated before any use.
 
 Knows every value that may differ between stages; nothing else in `infra` asks which stage it is building.
 """
@@ -14,7 +14,7 @@ Lookup = Callable[[str], object]
 """The app's context: name → value, None when absent."""
 
 Target = Literal["lambda-arm64", "host"]
-"""The interpreter that a function's packages are installed for: Lambda's on Graviton, or the one running now."""
+"""What a function's packages are installed for: Lambda's Python on Graviton, or the one running now."""
 
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]
 """The retentions, in days, that CloudWatch Logs accepts (a sensible part of them)."""
@@ -23,7 +23,7 @@ DEFAULT_STAGE = "dev"
 
 
 class StageError(Exception):
-    """The context names no such stage, or gives a value that a stage cannot have. The message is for the user."""
+    """The context names no such stage, or gives it an impossible value. The message is for the user."""
 
 
 class Stage(BaseModel):
@@ -43,13 +43,15 @@ class Stage(BaseModel):
     request_burst: int = Field(ge=1)
     concurrent_jobs: int = Field(ge=2, le=1000)
     visibility_multiple: int = Field(ge=1, le=60)
-    """A queue's visibility timeout in units of its function's timeout; AWS asks for at least 6 in production."""
+    """A queue's visibility timeout in units of its function's timeout; AWS advises 6 in production."""
 
     log_days: LogDays
     alarm_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$")
     latency_ms: int = Field(ge=1)
     queue_age_seconds: int = Field(ge=1)
     budget_usd: int = Field(ge=1)
+    budget_scope: Literal["account", "stage"] = "account"
+    """What the budget counts. `stage` needs `cadenza-stage` activated as a cost allocation tag first."""
 
     site_domain: str | None = None
     site_certificate: str | None = Field(None, pattern="^arn:")
@@ -63,11 +65,11 @@ class Stage(BaseModel):
 
     @classmethod
     def from_context(cls, lookup: Lookup) -> Self:
-        """The stage that `-c stage=…` names, with any of its values overridden by `-c value=…` (or `MOCK`)."""
+        """The stage that `-c stage=…` names, any of its values overridden by `-c value=…` (or `MOCK`)."""
         stages, name = lookup("stages"), lookup("stage") or DEFAULT_STAGE
         if not isinstance(stages, dict):
             raise StageError(
-                "the context has no stages: run `npx cdk`, or pass cdk.json's in CDK_CONTEXT_JSON"
+                "no stages in the context: run `npx cdk`, or pass cdk.json's in CDK_CONTEXT_JSON"
             )
         if name not in stages:
             raise StageError(f"no stage {name!r} in cdk.json; it has {', '.join(stages)}")

@@ -1,4 +1,4 @@
-"""A bucket that is private, encrypted and read over TLS alone; it goes, emptied, with a stage that keeps nothing."""
+"""A bucket that is private, encrypted and served over TLS alone; it goes, emptied, unless retained."""
 
 from typing import Any
 

@@ -47,7 +47,7 @@ class Watch(Stack):
     def _alarm(
         self, id: str, metric: cloudwatch.Metric, threshold: float, meaning: str, periods: int = 1
     ) -> cloudwatch.Alarm:
-        """Sounds when the metric reaches the threshold in each of `periods` periods, and says when it is over."""
+        """Sounds when the metric reaches the threshold in each of `periods` periods, and tells of its end."""
         alarm = cloudwatch.Alarm(
             self,
             id,
@@ -105,7 +105,7 @@ class Watch(Stack):
         ]
 
     def _api_alarms(self) -> list[cloudwatch.Alarm]:
-        rest = self.service.api.rest
+        rest = self.service.gateway.rest
         return [
             self._alarm(
                 "ServerErrors",
@@ -123,7 +123,7 @@ class Watch(Stack):
         ]
 
     def _budget(self) -> None:
-        """The stage's own spending. AWS counts it by tag once `cadenza-stage` is a cost allocation tag."""
+        tag = [f"user:cadenza-stage${self.stage.name}"]
         subscriber = budgets.CfnBudget.SubscriberProperty(
             subscription_type="SNS", address=self.topic.topic_arn
         )
@@ -143,6 +143,7 @@ class Watch(Stack):
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=self.stage.budget_usd, unit="USD"),
+                cost_filters={"TagKeyValue": tag} if self.stage.budget_scope == "stage" else None,
             ),
             notifications_with_subscribers=notifications,
         )

@@ -11,8 +11,8 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
-from infra.api import STAGE_NAME
 from infra.data import Data
+from infra.gateway import STAGE_NAME
 from infra.publishing import publish
 from infra.rules import accept
 from infra.service import Service
@@ -121,7 +121,7 @@ class Web(Stack):
         return cloudfront.BehaviorOptions(
             # No origin path: the stage's name is in the viewer's path already.
             origin=origins.HttpOrigin(
-                self.service.api.host,
+                self.service.gateway.host,
                 protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
                 origin_ssl_protocols=[cloudfront.OriginSslPolicy.TLS_V1_2],
             ),
@@ -134,7 +134,7 @@ class Web(Stack):
         )
 
     def _headers(self, id: str, content_policy: str | None) -> cloudfront.ResponseHeadersPolicy:
-        """Security headers. None leaves the content policy to the origin: the API's docs page brings its own."""
+        """Security headers. With None the origin's content policy stands: the API's docs page has its own."""
         policy = content_policy and cloudfront.ResponseHeadersContentSecurityPolicy(
             content_security_policy=content_policy, override=True
         )

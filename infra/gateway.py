@@ -1,4 +1,4 @@
-"""The HTTP front: a REST API that hands every path to one function, and speaks problem+json when it speaks itself."""
+"""The HTTP front: a REST API that hands every path to one function, and answers in problem+json itself."""
 
 import json
 
@@ -30,8 +30,10 @@ ACCESS_LOG = {
     "user_agent": "$context.identity.userAgent",
 }
 
+LOGGING = "Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 
-class Api(Construct):
+
+class Gateway(Construct):
     def __init__(self, scope: Construct, id: str, *, stage: Stage, function: lambda_.Function) -> None:
         super().__init__(scope, id)
         self.rest = apigateway.RestApi(
@@ -49,6 +51,7 @@ class Api(Construct):
                 function, allow_test_invoke=False, timeout=Duration.seconds(TIMEOUT_SECONDS)
             )
         )
+        self.rest.node.try_remove_child("Endpoint")  # an output of the CDK's own; ours is ApiUrl
         add_problems(self.rest)
         self._accept_findings()
 
@@ -78,16 +81,9 @@ class Api(Construct):
         validated = (
             "The function validates each request with the types that its OpenAPI document is made from."
         )
-        anonymous = (
-            "Callers are anonymous by design so far; the function decides who sees a job, not the gateway."
-        )
+        anonymous = "Callers are anonymous so far; who may see a job is the function's decision."
         accept(self.rest, "APIG2", validated)
         accept(self.rest, "APIG4", anonymous)
         accept(self.rest, "COG4", anonymous)
-        accept(
-            self.rest,
-            "APIG3",
-            "A web ACL costs more per month than an idle stage; the request limits hold without it.",
-        )
-        policy = "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]"
-        accept(self.rest, policy, "The account-wide logging role that API Gateway prescribes.")
+        accept(self.rest, "APIG3", "A web ACL costs more than an idle stage; the request limits need none.")
+        accept(self.rest, f"IAM4[{LOGGING}]", "The account-wide logging role that API Gateway prescribes.")
