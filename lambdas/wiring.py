@@ -2,6 +2,7 @@
 
 import json
 import os
+from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -153,7 +154,8 @@ def courier() -> "tuple[Announcer, SqsQueue]":
         deliveries=deliveries,
         courier=Outbound(),
         reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
-        secret=lambda: secret(clients.secrets(), settings.webhook_secret).encode(),
+        # 48 letters and digits are base64 of 36 bytes: receivers know the same secret as `whsec_…`.
+        secret=lambda: b64decode(secret(clients.secrets(), settings.webhook_secret)),
         clock=now,
     )
     return announcer, deliveries

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 BATCH = 10
 LONGEST_DELAY = 900  # seconds, SQS's own limit
 LETTERS = 100  # dead letters looked at in one round
-ASIDE = 600  # seconds that a dead letter which was looked at stays out of the next rounds
+ASIDE = 30  # seconds a dead letter is out of sight after a look: longer than a round takes
 
 
 class SqsQueue:
