@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lambdas.audio.waveform import Waveform
 from lambdas.core.errors import UnusableAudio
 
+MIN_SECONDS = 0.1  # less is a click, and some encoders make nothing of it
 MAX_SECONDS = 20 * 60
 # Demuxers that read one file each. Playlist formats (HLS, concat) could name other files, so they stay out.
 DEMUXERS = "wav,w64,aiff,flac,mp3,ogg,mov,aac"
@@ -27,7 +28,7 @@ def decode(raw: bytes, max_seconds: float = MAX_SECONDS) -> Waveform:
     """Return the waveform of a file that holds exactly one audio stream.
 
     More than two channels are mixed down to stereo; the sample rate is the file's own.
-    Raises UnusableAudio for anything else, and for files that are empty, cut short,
+    Raises UnusableAudio for anything else, and for files that are empty, cut short, shorter than 0.1 s,
     longer than `max_seconds` or that hold samples that are not finite numbers.
     """
     _require_whole_riff(raw)
@@ -60,8 +61,8 @@ def _read(container: InputContainer, max_seconds: float) -> Waveform:
         length += part.shape[1]
         if length > limit:
             raise UnusableAudio(f"The audio is longer than {max_seconds:g} seconds.")
-    if length == 0:
-        raise UnusableAudio("The file holds no audio samples.")
+    if length < MIN_SECONDS * rate:
+        raise UnusableAudio(f"The file holds {length} samples: no sound, or too short a one.")
     if stream.duration is not None and stream.time_base is not None:
         _require_complete(
             container.format.name, length, float(stream.duration * stream.time_base * rate), rate

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import av
 
@@ -42,12 +43,12 @@ def encode(waveform: Waveform, form: Format, tags: Mapping[str, str]) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=codec.container) as container:
         container.metadata.update(tags)
-        stream = container.add_stream(codec.encoder, _rate(form, waveform.rate), dict(codec.options))
-        assert isinstance(stream, av.AudioStream)
+        rate = _rate(form, waveform.rate)
+        stream = cast("av.AudioStream", container.add_stream(codec.encoder, rate, dict(codec.options)))
         stream.codec_context.layout = waveform.layout
         stream.codec_context.format = codec.sample_format
         if codec.bit_rate is not None:
-            stream.codec_context.bit_rate = _bit_rate(codec.bit_rate * waveform.channels, form, waveform.rate)
+            stream.codec_context.bit_rate = _bit_rate(codec.bit_rate * waveform.channels, form, rate)
         for frame in waveform.frames():
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -62,4 +63,4 @@ def _rate(form: Format, rate: int) -> int:
 
 def _bit_rate(wanted: int, form: Format, rate: int) -> int:
     """MPEG-2 layer III, for the lower sample rates, ends at 160 kbit/s."""
-    return min(wanted, 160_000) if form is Format.MP3 and _rate(form, rate) < 32000 else wanted
+    return min(wanted, 160_000) if form is Format.MP3 and rate < 32000 else wanted

@@ -1,11 +1,11 @@
-"""A look-ahead true-peak limiter. Knows levels in dB, not loudness.
+r"""A look-ahead true-peak limiter. Knows levels in dB, not loudness.
 
 The gain is worked out for blocks of 32 samples from the peaks of the oversampled signal:
 
     over      ____|‾|________________      dB above the ceiling, per block
     hold      ____|‾‾‾‾‾|____________      half a period of a bass note, so that its wave keeps its shape
-    release   ____|‾‾‾‾‾‾\\\\\\\\_____      a straight line in dB per second
-    attack    __//|‾‾‾‾‾‾\\\\\\\\_____      the same line backwards in time, steeper: the look-ahead
+    release   ____|‾‾‾‾‾‾\\\\..____      steep while the reduction is deep, gentle where it is shallow
+    attack    __//|‾‾‾‾‾‾\\\\..____      a straight line backwards in time: the look-ahead
 
 Each line is an upper envelope of the one above, hence the ceiling holds by construction up to what the
 moving gain itself adds between samples. Every step is one pass of vector arithmetic over the whole file.
@@ -23,7 +23,8 @@ from lambdas.audio.waveform import CHUNK, Waveform
 BLOCK = 32  # samples; under a millisecond at any rate we meet
 OVERSAMPLED_HZ = 192_000  # BS.1770-5, annex 2: at least four times 48 kHz
 HOLD_SECONDS = 0.010
-RELEASE_DB_PER_SECOND = 120.0
+RELEASE_DB_PER_SECOND = 60.0
+RELEASE_SECONDS = 0.080  # time constant of what is added to it, in proportion to the reduction
 ATTACK_DB_PER_SECOND = 2000.0
 
 Levels = NDArray[np.float64]  # [blocks], dB
@@ -69,9 +70,16 @@ def _reduction(over: Levels, block_seconds: float) -> Levels:
     hold = max(1, round(HOLD_SECONDS / block_seconds))
     padded = np.concatenate([np.zeros(hold - 1), over])
     held: Levels = np.lib.stride_tricks.sliding_window_view(padded, hold).max(axis=1)
-    released = _falling(held, RELEASE_DB_PER_SECOND * block_seconds)
+    released = _released(held, block_seconds)
     attacked = _falling(released[::-1], ATTACK_DB_PER_SECOND * block_seconds)
     return np.flip(attacked)
+
+
+def _released(levels: Levels, block_seconds: float) -> Levels:
+    """Let dL/dt = -(a + L/b): in u = b ln(1 + L/ab), how long L takes to zero, that is a straight line."""
+    unit = RELEASE_DB_PER_SECOND * RELEASE_SECONDS
+    to_zero = RELEASE_SECONDS * np.log1p(levels / unit)
+    return unit * np.expm1(_falling(to_zero, block_seconds) / RELEASE_SECONDS)
 
 
 def _falling(levels: Levels, step: float) -> Levels:

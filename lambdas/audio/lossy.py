@@ -42,11 +42,21 @@ def encode_lossy(programme: Programme, levelled: Levelled, form: Format, tags: M
 
 def _corrected(goal: Goal, given: Loudness, heard: Loudness) -> Goal:
     """Return the goal whose result, changed again as the codec just did, would be the delivery level."""
-    loudness, ceiling = goal.loudness, goal.ceiling
-    if given.integrated is not None and heard.integrated is not None:
-        lost = given.integrated - heard.integrated
-        if abs(lost) > LOUDNESS_LU and abs(heard.integrated - DELIVERY.loudness) > LOUDNESS_LU:
-            loudness = DELIVERY.loudness + lost
-    if given.true_peak is not None and heard.true_peak is not None and heard.true_peak > DELIVERY.ceiling:
-        ceiling = given.true_peak - (heard.true_peak - DELIVERY.ceiling) - MARGIN_DB
-    return Goal(loudness, ceiling)
+    return Goal(_loudness(goal, given, heard), _ceiling(goal, given, heard))
+
+
+def _loudness(goal: Goal, given: Loudness, heard: Loudness) -> float:
+    if given.integrated is None or heard.integrated is None:
+        return goal.loudness
+    lost = given.integrated - heard.integrated
+    matters = abs(lost) > LOUDNESS_LU and abs(heard.integrated - DELIVERY.loudness) > LOUDNESS_LU
+    return DELIVERY.loudness + lost if matters else goal.loudness
+
+
+def _ceiling(goal: Goal, given: Loudness, heard: Loudness) -> float:
+    if given.true_peak is None or heard.true_peak is None:
+        return goal.ceiling
+    overshoot = heard.true_peak - DELIVERY.ceiling
+    too_quiet = given.integrated is not None and given.integrated < goal.loudness - LOUDNESS_LU
+    matters = overshoot > 0 or (too_quiet and overshoot < -2 * MARGIN_DB)
+    return given.true_peak - overshoot - MARGIN_DB if matters else goal.ceiling

@@ -22,6 +22,7 @@ class Mastering:
 
     signer: Signer | None
     version: str  # of Cadenza, for tags and manifests
+    max_seconds: float = 600.0  # of 48 kHz stereo: what mastering holds in 2 GB of memory
 
     def master(self, raw: bytes, label: Label) -> Recording:
         """Return the recording in every format. Raises UnusableAudio when `raw` cannot be mastered.
@@ -29,7 +30,7 @@ class Mastering:
         A file that cannot be signed is delivered unsigned: the song is worth more than its certificate.
         """
         generator = Generator("Cadenza", self.version)
-        programme = analyse(decode(raw))
+        programme = analyse(decode(raw, self.max_seconds))
         levelled = level(programme)
         files = encode_all(programme, levelled, label, generator)
         signed = {} if self.signer is None else sign_all(files, label, self.signer, generator)

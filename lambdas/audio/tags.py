@@ -26,12 +26,13 @@ def tags(label: Label, form: Format, generator: Generator) -> Mapping[str, str]:
         "comment": _sentence(label),
         "copyright": f"Licence of the model: {label.licence}",
     }
-    return {**told, INFO_KEYWORDS: AI_GENERATED} if form is Format.WAV else {**told, **_fields(label)}
+    if form is Format.WAV:
+        return {**told, INFO_KEYWORDS: AI_GENERATED}
+    return {**told, AI_GENERATED: "true", **_fields(label)}
 
 
 def _fields(label: Label) -> Mapping[str, str]:
     fields = {
-        AI_GENERATED: "true",
         "MODEL": label.model,
         "MODEL_REVISION": label.model_revision,
         "LICENSE": label.licence,
