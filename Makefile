@@ -3,9 +3,10 @@
 PYTHON ?= python3
 PORT   ?= 4600
 STAGE  ?= dev
+# Where `make run` keeps its state.
+FOLDER ?= .local
 PY     := .venv/bin/python
 
-# Variables for `make run` and `make synth` that reach the stage's context.
 CONTEXT = $(if $(MOCK),--context mock=$(MOCK))
 
 .DEFAULT_GOAL := help
@@ -15,10 +16,10 @@ help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence]
-	@exec $(PY) -m local --port $(PORT) $(CONTEXT)
+	@exec $(PY) -m local --port $(PORT) --folder $(FOLDER) $(CONTEXT)
 
 reset:  ## forget the jobs and audio that `make run` keeps
-	@rm -rf .local/state .local/tmp .local/outputs.json .local/emulator.log
+	@rm -rf $(addprefix $(FOLDER)/,state tmp bytecode outputs.json emulator.log)
 	@echo "Forgotten."
 
 test: development  ## run every test [ARGS=…]
@@ -43,8 +44,8 @@ bench: development  ## run one benchmark: NAME=service [ARGS=…]
 	@$(PY) -m local.environments emulator
 	@$(PY) -m bench.$(NAME) $(ARGS)
 
-certificate: development  ## put a signing certificate into a deployed stage's secret: STAGE=dev
-	@$(PY) -m local.certificate --stage $(STAGE)
+certificate: development  ## put a signing certificate into a deployed stage's secret [STAGE=dev] [ARGS=…]
+	@$(PY) -m local.certify --stage $(STAGE) $(ARGS)
 
 deployable: development  ## prepare `npx cdk deploy`
 	@$(PY) -m local.environments cdk

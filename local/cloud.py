@@ -7,6 +7,7 @@ emulator, deploys, finishes the deployment, and checks that the service answers.
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 import urllib.error
@@ -18,7 +19,8 @@ from typing import IO, Any, Self
 
 from local import HOST, ROOT, LocalError
 from local.assembly import Stack, read_stacks, synthesize
-from local.completion import certify, complete
+from local.certify import certify
+from local.completion import Physical, complete
 from local.deploy import deploy, outputs, resources
 from local.emulator import Emulator, free_pair
 from local.environments import EMULATOR, Say, ensure_node
@@ -44,7 +46,7 @@ class LocalCloud:
         context: Mapping[str, Any] | None = None,
         say: Say = lambda _: None,
     ) -> None:
-        self.folder, self.port, self.auth, self.say = folder, port or free_pair(), auth, say
+        self.folder, self.port, self.auth, self.say = folder.resolve(), port or free_pair(), auth, say
         self.context = {"stage": "local", **(context or {})}
         self.outputs: dict[str, str] = {}
         self._exit = ExitStack()
@@ -96,9 +98,9 @@ class LocalCloud:
         changed = deploy(stacks, client, self.say)
         physical = resources(stacks, client)
         complete(stacks, physical, client)
-        self.outputs = outputs(stacks, client)
-        certify(self.outputs["ProvenanceSecretName"], client)
-        self._route(stacks, physical)
+        deployed = outputs(stacks, client)
+        certify(deployed["ProvenanceSecretName"], client("secretsmanager"))
+        self._route(stacks, physical, deployed)
         if changed:
             self.emulator.save()
             self._finished.touch()
@@ -107,11 +109,14 @@ class LocalCloud:
         _expect(self.site_url)
         self._write_outputs()
 
-    def _route(self, stacks: list[Stack], physical: Mapping[tuple[str, str], str]) -> None:
+    def _route(self, stacks: list[Stack], physical: Physical, deployed: Mapping[str, str]) -> None:
+        """Give the API and the site one address here, and say it wherever the stacks say the cloud's."""
         api = _only(stacks, physical, "AWS::ApiGateway::RestApi")
-        distribution = _only(stacks, physical, "AWS::CloudFront::Distribution")
-        site = self.client("cloudfront").get_distribution(Id=distribution)["Distribution"]["DomainName"]
+        site = deployed["DistributionDomainName"]
         self.emulator.route(api=api, site=site)
+        elsewhere = re.compile(rf"https://({re.escape(api)}\.execute-api\.[^/]+|{re.escape(site)})")
+        here = f"http://{HOST}:{self.port}"
+        self.outputs = {name: elsewhere.sub(here, value) for name, value in deployed.items()}
 
     def _write_outputs(self) -> None:
         addresses = {"api_url": self.api_url, "site_url": self.site_url, "endpoint_url": self.endpoint}
@@ -141,7 +146,7 @@ def _only_one(folder: Path) -> IO[bytes]:
     return lock
 
 
-def _only(stacks: list[Stack], physical: Mapping[tuple[str, str], str], kind: str) -> str:
+def _only(stacks: list[Stack], physical: Physical, kind: str) -> str:
     """The physical id of the stacks' one resource of this type."""
     found = [
         physical[stack.name, logical]

@@ -1,10 +1,6 @@
-"""Does what AWS's CloudFormation would have done and the emulator's does not: table expiry, the site's files.
-
-Also gives the stacks the one thing that a person gives them in the cloud: a certificate for provenance.
-"""
+"""Does what CloudFormation does in the cloud and not in the emulator: rows expire, the site has its files."""
 
 import hashlib
-import json
 import mimetypes
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from local import LocalError
 from local.assembly import Stack
-from local.certificate import development_certificate
 from local.deploy import Client
 from local.dialect import DEPLOYMENT
 
@@ -31,22 +26,6 @@ def complete(stacks: list[Stack], physical: Physical, client: Client) -> None:
             if resource["Type"] == DEPLOYMENT:
                 bucket = physical[stack.name, properties["DestinationBucketName"]["Ref"]]
                 _upload_site(stack, properties, bucket, client("s3"))
-
-
-def certify(secret: str, client: Client) -> None:
-    """Put a development certificate into the provenance secret, unless it holds one."""
-    store = client("secretsmanager")
-    if "private_key" not in _read(store, secret):
-        certificate, key = development_certificate()
-        value = json.dumps({"certificate": certificate, "private_key": key})
-        store.put_secret_value(SecretId=secret, SecretString=value)
-
-
-def _read(store: Any, secret: str) -> str:
-    try:
-        return str(store.get_secret_value(SecretId=secret).get("SecretString", ""))
-    except store.exceptions.ResourceNotFoundException:
-        return ""
 
 
 def _expire(database: Any, table: str, specification: dict[str, Any]) -> None:
