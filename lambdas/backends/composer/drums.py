@@ -87,7 +87,7 @@ def _bar(score: Score, bar: Bar, rng: np.random.Generator) -> Iterator[Hit]:
     fill = _fill(score, bar, rng)
     silent_from = int(bar.steps) - (len(fill) if fill else 0)
     for name, pattern in BEATS[score.beat or "pop"].items():
-        if bar.energy < 0.5 and name in _PULSE and score.beat not in _NO_FILLS:
+        if bar.energy < 0.52 and name in _PULSE and score.beat not in _NO_FILLS:
             continue
         for step in range(int(bar.steps)):
             mark = pattern[(bar.within * 16 + step) % len(pattern)]

@@ -89,13 +89,15 @@ class _Tune:
         lift = 4 if bar.section.name == "chorus" else 0
         ladder = self._ladder(bar.chords[0])
         anchor = self._anchor(bar, place, lift, ladder)
+        if not closes:
+            anchor -= round(float(np.mean(motif.contour)))  # the bar as a whole sits where it was aimed
         for (start, length), move in zip(motif.onsets(), motif.contour, strict=False):
             if start >= bar.steps:
                 break
             length = min(length, int(bar.steps) - start)
             strong = start % 8 == 0 or length >= 4
             pitch = ladder[min(max(anchor + move, 0), len(ladder) - 1)]
-            if strong:
+            if move == 0 if closes else strong:
                 pitch = self._settle(pitch, bar.chord_at(start))
             self._here = pitch
             accent = (0.92 if strong else 0.76) * (0.85 + 0.15 * bar.energy)
@@ -139,7 +141,7 @@ class _Tune:
         foreign = frozenset(chord.pitch_classes) - self._score.key.pitch_classes
         bent = {(p + shift) % 12 for p in foreign for shift in (-1, 1)} - frozenset(chord.pitch_classes)
         scale = (self._score.key.pitch_classes - bent) | foreign
-        return harmony.ladder(scale, self._centre - _REACH, self._centre + _REACH + 4)
+        return harmony.ladder(scale, self._centre - _REACH, self._centre + _REACH + 2)
 
     def _anchor(self, bar: Bar, place: int, lift: int, ladder: list[int]) -> int:
         """Where the bar's first note goes: near the last note, drawn to the section's register."""

@@ -12,7 +12,8 @@ Samples = npt.NDArray[np.float32]
 PEAK = 10 ** (-3 / 20)
 _BLOCK = 1 << 17
 _HOP = 1024
-_FADE_IN, _FADE_OUT = 0.004, 0.35  # seconds
+_FADE_IN = 0.004  # seconds
+_FADE_OUT = 1.5  # seconds, or 30 % of a short piece: within the ring of the final chord
 
 
 def duck(depth: float, beat: float) -> Samples:
@@ -68,7 +69,7 @@ def _reverberate(stereo: Samples, send: Samples, space: float) -> None:
 
 
 def _glue(stereo: Samples) -> None:
-    """Gentle bus compression (2:1 above the average level), then a soft saturation that rounds peaks off."""
+    """Gentle bus compression (1.5:1 above the average level), then a soft saturation that rounds peaks."""
     frames = stereo.shape[1]
     hops = -(-frames // _HOP)
     power = np.zeros(hops)
@@ -77,7 +78,7 @@ def _glue(stereo: Samples) -> None:
     smooth = np.convolve(np.pad(power, 8, mode="edge"), np.hanning(19)[1:-1] / 9.0, "valid")
     level = np.sqrt(smooth + 1e-12)
     typical = np.sqrt(np.mean(power)) + 1e-9
-    gain = np.minimum(1.0, (typical / level) ** 0.5) / (3.2 * typical)
+    gain = np.minimum(1.0, (typical / level) ** 0.35) / (4.5 * typical)
     centres = (np.arange(hops) + 0.5) * _HOP
     for start in range(0, frames, _BLOCK):
         end = min(start + _BLOCK, frames)
@@ -89,5 +90,5 @@ def _fade(stereo: Samples) -> None:
     frames = stereo.shape[1]
     rise = round(_FADE_IN * SAMPLE_RATE)
     stereo[:, :rise] *= np.linspace(0, 1, rise, dtype=np.float32)
-    fall = min(round(_FADE_OUT * SAMPLE_RATE), frames // 4)
+    fall = min(round(_FADE_OUT * SAMPLE_RATE), 3 * frames // 10)
     stereo[:, -fall:] *= (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fall))).astype(np.float32)

@@ -185,6 +185,9 @@ def _noise(drum: Drum, time: npt.NDArray[np.float64], seed: int) -> npt.NDArray[
 
 
 def _metal(drum: Drum, time: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    partials = (3170.0, 4230.0, 5390.0, 6810.0, 8210.0, 9730.0)
-    ring = sum(np.sin(2 * np.pi * hertz * time + hertz) for hertz in partials) / len(partials)
+    # Many partials with no common ratio: fewer would whistle a pitch.
+    partials = 4100.0 * 1.0973 ** np.arange(12) + 37.0 * np.sin(np.arange(12) ** 2)
+    ring = np.zeros_like(time)
+    for hertz in partials:
+        ring += np.sin(2 * np.pi * hertz * time + hertz) / len(partials)
     return np.asarray(ring * np.exp(-time / (drum.decay * 1.3)))

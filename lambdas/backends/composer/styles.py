@@ -34,7 +34,7 @@ class Style:
     space: float = 1.0
     pump: float = 0.0
     brightness: float = 0.0
-    drum_level: float = 0.0
+    drum_level: float = -2.0  # decibels
 
 
 def bass(voice: str, *figures: str, level: float = 3.0, centre: int = 36, entry: float = 0.5) -> Part:
