@@ -79,7 +79,7 @@ class Conductor:
     def _claim(self, job_id: str) -> Job | None:
         for _ in range(RACES):
             now, job = self.clock(), self.jobs.get(job_id)
-            if job is None or job.due_at is None or job.leased(now):
+            if job is None or not _wants_work(job, now):
                 return None
             try:
                 return self.jobs.replace(self._ready(job, now).claimed(self.token(), now + self.lease))
@@ -157,14 +157,23 @@ class Conductor:
             return self._fail(job, error.code, error.detail)
         match state:
             case Running():
-                progress = 5 + round(85 * min(max(state.progress, 0.0), 1.0))
-                self._later(job, lambda j: j.progressed(progress, state.message), state.check_after)
+                self._keep(job, state)
             case Failed(transient=True):
                 self._retry(job, state.code, state.detail)
             case Failed():
                 self._fail(job, state.code, state.detail)
             case Finished():
                 self._finish(job, state)
+
+    def _keep(self, job: Job, state: Running) -> None:
+        """Note the progress. Asked early, by a hint or a copy, leave the message alone that is on its way:
+        each message would breed another otherwise, and checks would multiply."""
+        progress = 5 + round(85 * min(max(state.progress, 0.0), 1.0))
+        if job.check_at is not None and job.early(self.clock()):
+            at = job.check_at
+            self._save(job, lambda j: j.progressed(progress, state.message).waiting(at))
+        else:
+            self._later(job, lambda j: j.progressed(progress, state.message), state.check_after)
 
     def _miss(self, job: Job, backend: Backend, error: TransientError) -> None:
         if job.misses + 1 < MISSES:
@@ -258,6 +267,15 @@ class Conductor:
     def _release(self, job: Job) -> None:
         """Free the job for the next message; an attempt that raised is over, whatever it started."""
         try:
-            self._save(job, lambda j: j.but(lease=None, backend=j.backend if j.ticket else None))
+            now = self.clock()
+            self._save(job, lambda j: j.but(backend=j.backend if j.ticket else None).waiting(now))
         except Exception:  # the lease runs out by itself
             return
+
+
+def _wants_work(job: Job, now: datetime) -> bool:
+    """Unsettled, in nobody's hands, and not pausing between two attempts."""
+    if job.due_at is None or job.leased(now):
+        return False
+    pausing = not job.status.terminal and job.ticket is None and job.early(now)
+    return not pausing

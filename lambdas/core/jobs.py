@@ -16,6 +16,9 @@ from lambdas.core.recordings import Format, Label, Measurement
 GRACE = timedelta(seconds=60)
 """How long after the moment a message should have arrived the janitor waits before it looks."""
 
+SLACK = timedelta(seconds=1)
+"""How far clocks may differ before a message counts as early."""
+
 
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
@@ -144,6 +147,7 @@ class Job(Frozen):
     cost: Cost = Cost()
     timings: Timings = Timings()
     lease: Lease | None = None
+    check_at: datetime | None = None  # when the message that is on its way arrives
     attempt: int = 0
     link: int = 0  # which backend of the model's chain is being tried
     strikes: int = 0  # transient failures of that backend
@@ -176,6 +180,10 @@ class Job(Frozen):
     def leased(self, now: datetime) -> bool:
         return self.lease is not None and self.lease.until > now
 
+    def early(self, now: datetime) -> bool:
+        """A message is on its way for a later moment, so the one that came now is a hint or a copy."""
+        return self.check_at is not None and now < self.check_at - SLACK
+
     # The worker's transitions. Each keeps the lease unless it ends the step.
 
     def claimed(self, holder: str, until: datetime) -> Self:
@@ -207,7 +215,7 @@ class Job(Frozen):
         )
 
     def waiting(self, check_at: datetime) -> Self:
-        return self.but(lease=None, due_at=check_at + GRACE)
+        return self.but(lease=None, check_at=check_at, due_at=check_at + GRACE)
 
     def progressed(self, progress: int, message: str) -> Self:
         """Progress never goes back, and only a finished job shows 100."""
