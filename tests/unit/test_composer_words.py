@@ -48,14 +48,21 @@ def test_named_instruments_play_and_refused_ones_do_not():
     assert {"organ", "saxophone"} <= voices(plan("rock with organ and sax", 1))
     assert "acoustic guitar" not in voices(plan("folk song, no guitar", 1))
     assert "bass" not in {part.role for part in plan("pop, no bass", 1).parts}
-    assert plan("house, no drums", 1).beat is None
-    assert plan("ambient with drums", 1).beat is not None
+    assert plan("house, no drums", 1).groove.beat is None
+    assert plan("ambient with drums", 1).groove.beat is not None
+
+
+def test_a_soloist_plays_alone():
+    score = plan("solo piano, melancholic", 1)
+
+    assert voices(score) == {"piano"}
+    assert score.groove.beat is None
 
 
 def test_explicit_tempo_and_key_win_and_nonsense_is_refused():
     score = plan("sad song at 90 bpm in A minor", 1, bpm=140, key="F# major")
 
-    assert (score.tempo, str(score.key)) == (140, "F# major")
+    assert str(score) == "pop in F# major, 140 bpm"
     assert str(plan("a song in c sharp minor", 1).key) == "C# minor"
     with pytest.raises(ValueError, match="not a key"):
         plan("pop", 1, key="H dur")

@@ -31,7 +31,7 @@ def written(figure: str, bar: Bar) -> Iterator[tuple[int, int, str]]:
 
 def figure_for(score: Score, part: Part, bar: Bar) -> str:
     """Busier music takes a later figure of the part; choruses are busier than verses."""
-    busy = score.density + 0.35 * (bar.energy - 0.6)
+    busy = score.character.density + 0.35 * (bar.energy - 0.6)
     return part.figures[min(max(int(busy * len(part.figures)), 0), len(part.figures) - 1)]
 
 

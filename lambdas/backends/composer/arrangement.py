@@ -95,7 +95,7 @@ def _energy(score: Score, section: Section, within: int, short: bool) -> float:
         base += 0.1  # the second half builds towards what follows
     if section.name == "outro" and within >= section.bars / 2:
         base -= 0.15
-    return min(1.0, max(0.15, base + 0.2 * (score.energy - 0.7)))
+    return min(1.0, max(0.15, base + 0.2 * (score.character.energy - 0.7)))
 
 
 def _lay_out(score: Score, sections: list[Section], total: int) -> list[Bar]:

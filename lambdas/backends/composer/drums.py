@@ -73,7 +73,7 @@ _NO_FILLS = frozenset({"swing", "bossa", "one drop", "dusty", "salsa", "soft", "
 
 def drum(score: Score, song: list[Bar]) -> Iterator[Hit]:
     """Every stroke of the song, in order of bars; the last bar is the final chord's."""
-    if score.beat is None:
+    if score.groove.beat is None:
         return
     rng = score.stream("drums")
     for bar in song:
@@ -86,8 +86,8 @@ def drum(score: Score, song: list[Bar]) -> Iterator[Hit]:
 def _bar(score: Score, bar: Bar, rng: np.random.Generator) -> Iterator[Hit]:
     fill = _fill(score, bar, rng)
     silent_from = int(bar.steps) - (len(fill) if fill else 0)
-    for name, pattern in BEATS[score.beat or "pop"].items():
-        if bar.energy < 0.52 and name in _PULSE and score.beat not in _NO_FILLS:
+    for name, pattern in BEATS[score.groove.beat or "pop"].items():
+        if bar.energy < 0.52 and name in _PULSE and score.groove.beat not in _NO_FILLS:
             continue
         for step in range(int(bar.steps)):
             mark = pattern[(bar.within * 16 + step) % len(pattern)]
@@ -95,7 +95,7 @@ def _bar(score: Score, bar: Bar, rng: np.random.Generator) -> Iterator[Hit]:
                 continue
             accent = _VELOCITY[mark] * (0.8 + 0.2 * bar.energy) * rng.uniform(0.9, 1.0)
             yield Hit(bar.start + step, name, accent)
-    if bar.within == 0 and bar.energy > 0.8 and score.beat not in _NO_FILLS:
+    if bar.within == 0 and bar.energy > 0.8 and score.groove.beat not in _NO_FILLS:
         yield Hit(bar.start, "crash", 0.8)
     if fill:
         yield from _play_fill(score, bar, fill)
@@ -103,9 +103,9 @@ def _bar(score: Score, bar: Bar, rng: np.random.Generator) -> Iterator[Hit]:
 
 def _fill(score: Score, bar: Bar, rng: np.random.Generator) -> str | None:
     choice = _FILLS[int(rng.integers(len(_FILLS)))]
-    if not bar.last_of_section or bar.energy < 0.5 or score.beat in _NO_FILLS or bar.steps < 16:
+    if not bar.last_of_section or bar.energy < 0.5 or score.groove.beat in _NO_FILLS or bar.steps < 16:
         return None
-    if score.beat in _ELECTRONIC:
+    if score.groove.beat in _ELECTRONIC:
         return _ROLL if bar.next_energy > bar.energy else choice[-4:]
     return choice
 
@@ -117,12 +117,12 @@ def _play_fill(score: Score, bar: Bar, fill: str) -> Iterator[Hit]:
         if mark == "-":
             continue
         place = index / len(fill)
-        name = "snare" if score.beat in _ELECTRONIC else tuned[int(place * len(tuned))]
+        name = "snare" if score.groove.beat in _ELECTRONIC else tuned[int(place * len(tuned))]
         yield Hit(start + index, name, (0.35 + 0.4 * place) * _VELOCITY[mark])
 
 
 def _ending(score: Score, bar: Bar) -> Iterator[Hit]:
-    beat = BEATS[score.beat or "pop"]
+    beat = BEATS[score.groove.beat or "pop"]
     yield Hit(bar.start, "taiko" if "taiko" in beat else "kick", 0.9)
-    if score.beat not in _NO_FILLS:
+    if score.groove.beat not in _NO_FILLS:
         yield Hit(bar.start, "crash", 0.75)

@@ -77,7 +77,7 @@ def lead(score: Score, part: Part, song: list[Bar]) -> Iterator[Note]:
 class _Tune:
     def __init__(self, score: Score, part: Part) -> None:
         self._score = score
-        self._centre = part.centre + score.register
+        self._centre = part.centre + score.character.register
         self._pool = part.figures[0] if part.figures else "song"
         self._here = float(self._centre)
         self._motifs = {name: self._invent(name) for name in ("verse", "chorus")}
@@ -115,7 +115,7 @@ class _Tune:
         return Motif(first, _contour(rng, first)), Motif(second, _contour(rng, second))
 
     def _rhythm(self, rng: np.random.Generator, rhythms: tuple[str, ...], lift: float) -> str:
-        place = rng.normal((self._score.density + lift) * (len(rhythms) - 1), 0.7)
+        place = rng.normal((self._score.character.density + lift) * (len(rhythms) - 1), 0.7)
         return rhythms[min(max(round(place), 0), len(rhythms) - 1)]
 
     def _developed(self, bar: Bar, place: int) -> Motif:
@@ -132,7 +132,7 @@ class _Tune:
         return motif
 
     def _cadence(self, bar: Bar) -> Motif:
-        busy = 2 if self._score.density > 0.6 else 1 if self._score.density > 0.3 else 0
+        busy = 2 if self._score.character.density > 0.6 else 1 if self._score.character.density > 0.3 else 0
         moves = ((0,), (1, 0), (2, 1, 0))[busy]
         return Motif(_CADENCES[busy], moves)
 

@@ -1,13 +1,14 @@
 """A prompt and a seed become a score. Decides everything but the length; makes no notes and no sound."""
 
+import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lambdas.backends.composer.genres import GENRES
 from lambdas.backends.composer.harmony import Key
-from lambdas.backends.composer.score import Part, Score, stream
+from lambdas.backends.composer.score import Character, Groove, Part, Score, stream
 from lambdas.backends.composer.styles import Style, Tonality, arpeggio, bass, chords, lead, pad, riff
 from lambdas.backends.composer.words import (
     DRUMS,
@@ -41,29 +42,6 @@ _BASIC = {
 _HEAVY_DB = 6.0
 
 
-@dataclass(frozen=True)
-class _Feeling:
-    """The sum of what all mood words change."""
-
-    tempo: float
-    brightness: float
-    density: float
-    register: int
-    energy: float
-    space: float
-
-    @classmethod
-    def of(cls, moods: list[Mood]) -> "_Feeling":
-        return cls(
-            tempo=float(np.prod([mood.tempo for mood in moods])),
-            brightness=max(-1.2, min(0.8, sum(mood.brightness for mood in moods))),
-            density=sum(mood.density for mood in moods),
-            register=max(-7, min(7, sum(mood.register for mood in moods))),
-            energy=sum(mood.energy for mood in moods),
-            space=float(np.prod([mood.space for mood in moods])),
-        )
-
-
 def plan(prompt: str, seed: int, bpm: float | None = None, key: str | None = None) -> Score:
     """Plan a song from the words of the prompt; the seed decides what the words leave open.
 
@@ -76,36 +54,21 @@ def plan(prompt: str, seed: int, bpm: float | None = None, key: str | None = Non
     genre = _genre(text)
     style = GENRES[genre]
     entropy = f"{genre}: {_other_words(prompt, text)}"
-    rng = stream(entropy, seed, "plan")
     moods = text.moods()
-    feeling = _Feeling.of(list(moods.values()))
     wished = Key.parse(key) if key else _key_in(prompt)
-    chosen, tonality = _tonality(style, text, moods, wished, rng)
-    order = rng.permutation(len(tonality.progressions))
-    verse, chorus, bridge = (tonality.progressions[order[i % len(order)]] for i in range(3))
-    heavy = text.has(HEAVY_BASS)
+    chosen, tonality = _tonality(style, text, moods, wished, stream(entropy, seed, "key"))
     return Score(
         genre=genre,
-        tempo=bpm or tempo_in(prompt) or _tempo(style, feeling.tempo * text.speed(), rng),
+        tempo=bpm or tempo_in(prompt) or _tempo(style, text, moods, stream(entropy, seed, "tempo")),
         key=chosen,
         seed=seed,
-        parts=_band(style, text, heavy),
-        progressions=(verse, chorus, bridge),
+        moods=tuple(moods),
+        parts=_band(style, text),
+        progressions=_progressions(tonality, stream(entropy, seed, "progressions")),
         cadence=tonality.cadence,
         final=tonality.final,
-        beat=_beat(style, text, rng),
-        kit=style.kit,
-        swing=style.swing,
-        swing_unit=style.swing_unit,
-        moods=tuple(moods),
-        density=min(1.0, max(0.0, style.density + feeling.density)),
-        energy=min(1.0, max(0.2, style.energy + feeling.energy)),
-        brightness=style.brightness + feeling.brightness,
-        register=feeling.register,
-        space=min(3.0, style.space * feeling.space),
-        pump=style.pump,
-        drum_level=style.drum_level + 8 * min(0.0, feeling.energy),
-        kick_boost=2.5 if heavy else 0.0,
+        groove=_groove(style, text, moods, stream(entropy, seed, "beat")),
+        character=_character(style, moods),
         entropy=entropy,
     )
 
@@ -151,22 +114,56 @@ def _tonality(
     return Key(tonic, tonality.mode), tonality
 
 
-def _tempo(style: Style, factor: float, rng: np.random.Generator) -> float:
+def _progressions(tonality: Tonality, rng: np.random.Generator) -> tuple[str, str, str]:
+    order = rng.permutation(len(tonality.progressions))
+    verse, chorus, bridge = (tonality.progressions[order[index % len(order)]] for index in range(3))
+    return verse, chorus, bridge
+
+
+def _tempo(style: Style, text: Text, moods: dict[str, Mood], rng: np.random.Generator) -> float:
     slow, fast = style.tempo
+    factor = text.speed() * math.prod(mood.tempo for mood in moods.values())
     return float(round(min(max(rng.uniform(slow, fast) * factor, 45.0), 200.0)))
 
 
-def _beat(style: Style, text: Text, rng: np.random.Generator) -> str | None:
-    choice = style.beats[int(rng.integers(len(style.beats)))] if style.beats else None
-    if any(word in text.refused for word in DRUMS):
-        return None
-    return "soft" if choice is None and text.has(DRUMS) else choice
+def _groove(style: Style, text: Text, moods: dict[str, Mood], rng: np.random.Generator) -> Groove:
+    beat = style.beats[int(rng.integers(len(style.beats)))] if style.beats else None
+    if beat is None and text.has(DRUMS):
+        beat = "soft"
+    if text.alone() or any(word in text.refused for word in DRUMS):
+        beat = None
+    return Groove(
+        beat=beat,
+        kit=style.kit,
+        swing=style.swing,
+        swing_unit=style.swing_unit,
+        level=style.drum_level + 8 * min(0.0, sum(mood.energy for mood in moods.values())),
+        kick_boost=2.5 if text.has(HEAVY_BASS) else 0.0,
+        pump=style.pump,
+    )
 
 
-def _band(style: Style, text: Text, heavy: bool) -> tuple[Part, ...]:
+def _character(style: Style, moods: dict[str, Mood]) -> Character:
+    """The style with all its moods added up, each quality kept within what still sounds well."""
+    felt = moods.values()
+    return Character(
+        density=_within(0.0, style.density + sum(mood.density for mood in felt), 1.0),
+        energy=_within(0.2, style.energy + sum(mood.energy for mood in felt), 1.0),
+        brightness=style.brightness + _within(-1.2, sum(mood.brightness for mood in felt), 0.8),
+        register=int(_within(-7, sum(mood.register for mood in felt), 7)),
+        space=_within(0.5, style.space * math.prod(mood.space for mood in felt), 3.0),
+    )
+
+
+def _within(low: float, value: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _band(style: Style, text: Text) -> tuple[Part, ...]:
     """The style's parts, with the instruments that the words ask for and without those they refuse."""
-    parts = list(style.parts)
-    for wish in text.instruments():
+    soloist = text.alone()
+    parts = _solo(soloist.voice) if soloist else list(style.parts)
+    for wish in [] if soloist else text.instruments():
         place = next((index for index, part in enumerate(parts) if part.role == wish.role), None)
         if place is None:
             parts.append(replace(_BASIC[wish.role], voice=wish.voice))
@@ -175,15 +172,23 @@ def _band(style: Style, text: Text, heavy: bool) -> tuple[Part, ...]:
             asked = parts[place]
             entry = min(asked.entry, 0.4)
             parts[place] = replace(asked, voice=wish.voice, level=max(asked.level, -6.0), entry=entry)
-    if heavy:
+    if text.has(HEAVY_BASS):
         if not any(part.role == "bass" for part in parts):
             parts.append(_BASIC["bass"])
         parts = [replace(p, level=p.level + _HEAVY_DB) if p.role == "bass" else p for p in parts]
-    refused = _refused_roles(text)
+    refused = _refused(text)
     kept = tuple(part for part in parts if part.role not in refused and part.voice not in refused)
     return kept or style.parts
 
 
-def _refused_roles(text: Text) -> frozenset[str]:
+def _solo(voice: str) -> list[Part]:
+    """One player's low, middle and high strings or keys."""
+    low = replace(_BASIC["bass"], voice=voice, level=-3.0, centre=43, entry=0.0, send=0.2)
+    middle = replace(_BASIC["arpeggio"], voice=voice, centre=58, pan=0.0, entry=0.0, echo=0.0)
+    high = replace(_BASIC["lead"], voice=voice, pan=0.0, entry=0.4, echo=0.0)
+    return [low, middle, high]
+
+
+def _refused(text: Text) -> frozenset[str]:
     voices = {one.voice for one in INSTRUMENTS for word in one.words if word in text.refused}
     return frozenset(voices | {NAMES_OF_ROLES[word] for word in text.refused if word in NAMES_OF_ROLES})

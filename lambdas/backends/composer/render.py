@@ -45,7 +45,7 @@ def perform(score: Score, seconds: float, progress: Callable[[float], None] | No
         report((1 - _MIXING_SHARE) * index / len(score.parts))
         stage.part(part, index, _COMPOSERS[part.role](score, part, song))
     report(1 - _MIXING_SHARE)
-    mixed = mixing.master(stage.bus, score.space)
+    mixed = mixing.master(stage.bus, score.character.space)
     report(1.0)
     return mixed
 
@@ -61,22 +61,22 @@ class _Stage:
 
     def drums(self, hits: Iterable[Hit]) -> None:
         """The kit, and from its kicks the ducking that every later part will feel."""
-        kit = KITS[self._score.kit]
+        kit = KITS[self._score.groove.kit]
         ducking = np.ones(self.bus.shape[1], np.float32)
-        level = _gain(self._score.drum_level)
+        level = _gain(self._score.groove.level)
         for hit in hits:
             piece = kit[hit.drum]
-            boost = _gain(self._score.kick_boost) if hit.drum in ("kick", "taiko") else 1.0
-            sound = strike(self._score.kit, hit.drum) * np.float32(hit.velocity * level * boost)
+            boost = _gain(self._score.groove.kick_boost) if hit.drum in ("kick", "taiko") else 1.0
+            sound = strike(self._score.groove.kit, hit.drum) * np.float32(hit.velocity * level * boost)
             start = self._frame(hit.step)
             left, right = _pan(piece.pan)
             for row, gain in enumerate((left, right, piece.reverb)):
                 self._add(row, start, sound * np.float32(gain))
-            if hit.drum == "kick" and self._score.pump:
-                dip = mixing.duck(self._score.pump, 4 * self._step)
+            if hit.drum == "kick" and self._score.groove.pump:
+                dip = mixing.duck(self._score.groove.pump, 4 * self._step)
                 end = min(start + len(dip), len(ducking))
                 ducking[start:end] = np.minimum(ducking[start:end], dip[: end - start])
-        self._duck = ducking if self._score.pump else None
+        self._duck = ducking if self._score.groove.pump else None
 
     def part(self, part: Part, index: int, notes: Iterable[Note]) -> None:
         render = lru_cache(maxsize=96)(lambda pitch, length: self._panned(part, pitch, length))
@@ -94,7 +94,7 @@ class _Stage:
                 self._add(slice(None), start + bounce * echo, sound[order, :] * np.float32(part.echo**bounce))
 
     def _panned(self, part: Part, pitch: int, length: float) -> Samples:
-        note = play(part.voice, pitch, length, self._score.brightness)
+        note = play(part.voice, pitch, length, self._score.character.brightness)
         left, right = _pan(part.pan)
         send = part.send * 0.5 * (note[0] + note[1])
         stems = np.stack([left * note[0], right * note[1], send])
@@ -119,15 +119,15 @@ class _Stage:
 
     def _swung(self, step: float) -> float:
         """Swing bends time within each pair: its first half takes more than half of it."""
-        unit = self._score.swing_unit
+        unit = self._score.groove.swing_unit
         pair, place = divmod(step, unit)
-        share, half = self._score.swing, unit / 2
+        share, half = self._score.groove.swing, unit / 2
         bent = place * 2 * share if place < half else unit * share + (place - half) * 2 * (1 - share)
         return float(pair * unit + bent)
 
     def _looseness(self, rng: np.random.Generator) -> float:
         """Players are a few milliseconds off the grid; machines that pump are not."""
-        return 0.0 if self._score.pump else float(np.clip(rng.normal(0.003, 0.003), 0, 0.01))
+        return 0.0 if self._score.groove.pump else float(np.clip(rng.normal(0.003, 0.003), 0, 0.01))
 
 
 def _gain(decibels: float) -> float:

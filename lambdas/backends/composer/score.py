@@ -49,6 +49,30 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Groove:
+    """What the drummer was told, and how everybody's time is bent to it."""
+
+    beat: str | None
+    kit: str
+    swing: float  # share of a swung pair that its first half takes; 0.5 is straight
+    swing_unit: int  # sixteenths in a swung pair: 4 swings eighths, 2 sixteenths
+    level: float  # decibels
+    kick_boost: float  # decibels
+    pump: float  # depth of the kick's ducking of everything else, 0 to 1
+
+
+@dataclass(frozen=True)
+class Character:
+    """How it is played: what the moods of the prompt made of the style."""
+
+    density: float  # 0 to 1
+    energy: float  # 0 to 1
+    brightness: float  # octaves by which every instrument's cutoff moves
+    register: int  # semitones by which melodies move
+    space: float  # factor on the reverb
+
+
+@dataclass(frozen=True)
 class Score:
     """Everything that was decided about a song before its length is known."""
 
@@ -56,24 +80,17 @@ class Score:
     tempo: float  # beats per minute
     key: Key
     seed: int
+    moods: tuple[str, ...]
     parts: tuple[Part, ...]
     progressions: tuple[str, str, str]  # Roman numerals of verse, chorus and bridge
     cadence: str
     final: str
-    beat: str | None
-    kit: str
-    swing: float  # share of a swung pair that its first half takes; 0.5 is straight
-    swing_unit: int  # sixteenths in a swung pair: 4 swings eighths, 2 sixteenths
-    moods: tuple[str, ...] = ()
-    density: float = 0.5
-    energy: float = 0.7
-    brightness: float = 0.0  # octaves by which every instrument's cutoff moves
-    register: int = 0  # semitones by which melodies move
-    space: float = 1.0  # factor on the reverb
-    pump: float = 0.0  # depth of the kick's ducking of everything else
-    drum_level: float = 0.0
-    kick_boost: float = 0.0
-    entropy: str = field(default="", repr=False)
+    groove: Groove
+    character: Character
+    entropy: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.genre} in {self.key}, {self.tempo:g} bpm"
 
     def stream(self, *names: object) -> np.random.Generator:
         """A random stream of its own for each name, so that one part's choices never shift another's."""

@@ -146,6 +146,16 @@ class Text:
             ends.setdefault(start - length, one)
         return list(ends.values())
 
+    def alone(self) -> Instrument | None:
+        """The instrument that is to play by itself: "solo piano", "piano only", "just a guitar"."""
+        for one in self.instruments():
+            for word in one.words:
+                if self.has(
+                    (f"solo {word}", f"{word} only", f"{word} alone", f"just {word}", f"just a {word}")
+                ):
+                    return one
+        return None
+
     def speed(self) -> float:
         factor = 1.0
         for word, change in SPEEDS.items():
