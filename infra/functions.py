@@ -31,6 +31,9 @@ LOG_DAYS = {
     365: logs.RetentionDays.ONE_YEAR,
 }
 
+TESTED_PYTHON = "The audio wheels are tested for Python 3.13, which Lambda supports until 2029."
+TRACES = "X-Ray's two write actions know no resources."
+
 
 @dataclass(frozen=True)
 class Right:
@@ -39,6 +42,9 @@ class Right:
     name: str
     actions: Sequence[str]
     resources: Sequence[str]
+
+
+Rights = Sequence[Right]
 
 
 @dataclass(frozen=True)
@@ -58,17 +64,10 @@ def log_group(scope: Construct, id: str, stage: Stage) -> logs.LogGroup:
 
 class PythonFunction(Construct):
     def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        stage: Stage,
-        shape: Shape,
-        settings: Settings,
-        rights: Sequence[Right],
+        self, scope: Construct, id: str, *, stage: Stage, shape: Shape, settings: Settings, rights: Rights
     ) -> None:
         super().__init__(scope, id)
-        # The folder is content-addressed already: staging would copy some 200 MB into cdk.out at each change.
+        # The folder is content-addressed: staging would copy some 200 MB into cdk.out at each change.
         self.node.set_context("aws:cdk:disable-asset-staging", True)
         self.logs = log_group(self, "Logs", stage)
         self.role = self._role(rights)
@@ -81,17 +80,17 @@ class PythonFunction(Construct):
             handler=shape.handler,
             timeout=Duration.seconds(shape.seconds),
             memory_size=shape.memory_mb,
-            environment={**settings.to_env(), "POWERTOOLS_SERVICE_NAME": id.lower()},
+            environment=settings.to_env(),
             role=self.role,
             log_group=self.logs,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
         )
-        accept(self.function, "L1", "The audio wheels are tested for Python 3.13, supported until 2029.")
-        accept(self.role, "IAM5[Resource::*]", "X-Ray's two write actions know no resources.")
+        accept(self.function, "L1", TESTED_PYTHON)
+        accept(self.role, "IAM5[Resource::*]", TRACES)
 
     def consume(self, queue: sqs.IQueue, *, concurrency: int | None = None) -> None:
-        """Feed the queue to the function, message by message. The right to read it is the caller's to list."""
+        """Feed the queue to the function, message by message. The right to read is the caller's to list."""
         self.function.add_event_source_mapping(
             "Source",
             event_source_arn=queue.queue_arn,
@@ -100,7 +99,7 @@ class PythonFunction(Construct):
             max_concurrency=concurrency,
         )
 
-    def _role(self, rights: Sequence[Right]) -> iam.Role:
+    def _role(self, rights: Rights) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.logs.grant_write(role)
         for right in rights:

@@ -45,12 +45,11 @@ class Gateway(Construct):
             # Once per account and region; without it a fresh account refuses the access log.
             cloud_watch_role=True,
             deploy_options=self._deployment(stage),
-        )
-        self.rest.root.add_proxy(
             default_integration=apigateway.LambdaIntegration(
                 function, allow_test_invoke=False, timeout=Duration.seconds(TIMEOUT_SECONDS)
-            )
+            ),
         )
+        self.rest.root.add_proxy()
         self.rest.node.try_remove_child("Endpoint")  # an output of the CDK's own; ours is ApiUrl
         add_problems(self.rest)
         self._accept_findings()

@@ -13,6 +13,7 @@ from infra.dashboard import dashboard
 from infra.service import Service
 from infra.stage import Stage
 
+PUBLISHERS = ("cloudwatch", "budgets")
 PERIOD = Duration.minutes(5)
 SERVER_ERRORS = 5
 """Answers of 5xx within a period that wake someone: one alone may be a passing fault of AWS."""
@@ -31,15 +32,14 @@ class Watch(Stack):
 
     def _topic(self) -> sns.Topic:
         topic = sns.Topic(self, "Alarms", display_name=f"Cadenza {self.stage.name}", enforce_ssl=True)
-        for service in ("cloudwatch", "budgets"):
-            topic.add_to_resource_policy(
-                iam.PolicyStatement(
-                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-                    actions=["sns:Publish"],
-                    resources=[topic.topic_arn],
-                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
-                )
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(f"{name}.amazonaws.com") for name in PUBLISHERS],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
+        )
         if self.stage.alarm_email:
             topic.add_subscription(subscriptions.EmailSubscription(self.stage.alarm_email))
         return topic

@@ -64,25 +64,21 @@ class Web(Stack):
             log_file_prefix="distribution/",
             **self._domain(),
         )
+        self._accept_findings(distribution)
+        return distribution
+
+    def _accept_findings(self, distribution: cloudfront.Distribution) -> None:
         accept(
-            distribution, "CFR1", "Music knows no borders: which countries to serve is its operator's choice."
+            distribution, "CFR1", "Music knows no borders: which countries to serve is the operator's choice."
         )
-        accept(
-            distribution,
-            "CFR2",
-            "A web ACL costs more than an idle stage; the API limits requests.",
-        )
+        accept(distribution, "CFR2", "A web ACL costs more than an idle stage; the API limits requests.")
         if self.stage.site_certificate is None:
-            accept(
-                distribution,
-                "CFR4",
-                "CloudFront's own certificate allows no choice; site_domain brings TLS 1.2.",
-            )
+            tls = "CloudFront's own certificate allows no choice; site_domain brings TLS 1.2."
+            accept(distribution, "CFR4", tls)
         Annotations.of(distribution).acknowledge_warning(
             "@aws-cdk/aws-cloudfront-origins:listBucketSecurityRisk",
             "Every address without a file name is index.html: no request reaches the bucket's listing.",
         )
-        return distribution
 
     def _domain(self) -> dict[str, Any]:
         if self.stage.site_domain is None or self.stage.site_certificate is None:
