@@ -1,6 +1,5 @@
 """Posts to strangers' addresses: https only, never into a private network, never following a redirect."""
 
-import ipaddress
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from lambdas.core.addresses import is_public
 from lambdas.core.errors import PermanentError, TransientError
 
 TIMEOUT = urllib3.Timeout(connect=5, read=15)
@@ -20,13 +20,6 @@ def resolve(host: str) -> Sequence[str]:
         return [str(info[4][0]) for info in socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)]
     except OSError as error:
         raise TransientError("unresolved", "The webhook's host name has no address.") from error
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is on the open internet: not private, loopback, link-local, metadata or reserved."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    return ip.is_global and not ip.is_multicast and (mapped is None or is_public(str(mapped)))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from lambdas.core.addresses import may_be_public
+
 PROMPT_LENGTH = 500
 RAW_LENGTH = 10_000  # characters looked at before normalising
 MAX_VARIATIONS = 4
@@ -31,6 +33,8 @@ def _https(url: str) -> str:
         raise ValueError("must be an https address with a host and without credentials")
     if parts.port not in (None, 443):
         raise ValueError("must use port 443")
+    if not may_be_public(parts.hostname):
+        raise ValueError("must not lead into a private network")
     return url
 
 
@@ -46,7 +50,11 @@ class Request(BaseModel):
 class GenerateRequest(Request):
     """`POST /generate`."""
 
-    prompt: Line | None = Field(None, description="What the music should be like.")
+    prompt: Line | None = Field(
+        None,
+        description="What the music should be like. Its length counts with white space normalised "
+        "and control characters removed.",
+    )
     model: Annotated[str, Field(max_length=64)] | None = Field(None, description="An id of `GET /models`.")
     duration: Annotated[Finite, Field(ge=1, le=300)] = Field(30.0, description="Seconds.")
     genre: Annotated[str, BeforeValidator(normalise), Field(min_length=1, max_length=50)] | None = None
