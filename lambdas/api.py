@@ -6,22 +6,19 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas import wiring
-from lambdas.core.errors import Pointer, RequestError, TransientError
+from lambdas.core.errors import RequestError, TransientError
 from lambdas.core.jobs import Filter, Job
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.recordings import Format
 from lambdas.core.requests import GenerateRequest, PatchRequest
-from lambdas.core.views import etag
-from lambdas.http import documents
+from lambdas.core.views import Standing, etag
+from lambdas.http import documents, refusals
 from lambdas.http.admission import Event, admit
 from lambdas.http.preferences import Preference, preference
-from lambdas.http.problems import Problem
 from lambdas.settings import VERSION
 from lambdas.telemetry import Telemetry
 
@@ -32,17 +29,7 @@ log = telemetry.log
 JSON = "application/json"
 POLL_SECONDS = 0.4
 MARGIN_SECONDS = 2.0  # kept for answering when a wait meets the function's own end
-METHODS = {
-    "generate": "POST",
-    "models": "GET",
-    "health": "GET",
-    "openapi.json": "GET",
-    "docs": "GET",
-    "jobs": "GET",
-    "jobs/*": "GET, PATCH, DELETE",
-    "jobs/*/cancel": "POST",
-    "jobs/*/audio": "GET",
-}
+PASSING = (TransientError, *wiring.AWS_ERRORS)
 
 Headers = dict[str, str | list[str]]
 Answer = Response[Any]
@@ -54,7 +41,7 @@ def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
     try:
         answer = app.resolve(admit(event), context)
     except RequestError as error:
-        answer = _refusal(event, request_id, error)
+        answer = refusals.refusal(event["path"], request_id, error)
     told = {"method": event["httpMethod"], "path": event["path"], "status": answer["statusCode"]}
     log.info("request", extra=told)
     telemetry.publish()
@@ -87,7 +74,7 @@ def generate(
     )
     telemetry.count("JobsSubmitted", len(submission.jobs))
     wish = preference(prefer)
-    jobs = _wait(submission.jobs, wish)
+    jobs = submission.jobs if wish is None else _wait(submission.jobs, wish)
     headers: Headers = {"Location": f"{origin}/jobs/{submission.jobs[0].job_id}"} if submission.jobs else {}
     if wish is not None:
         headers["Preference-Applied"] = wish.applied
@@ -97,7 +84,7 @@ def generate(
         return Response(
             202, JSON, submission.answer, {**headers, "Idempotent-Replayed": "true", "Retry-After": "1"}
         )
-    standing = parts.library.standing(jobs[0])
+    standing = _standing(jobs[0])
     headers["Retry-After"] = str(standing.retry_after)
     return _json(202, parts.reader.render(submission.jobs[0], origin, wiring.now(), standing), headers)
 
@@ -132,7 +119,7 @@ def get_job(
     return _json(200, view, headers)
 
 
-@app.patch("/jobs/<job_id>", summary="Rename or mark a job", responses=documents.shown(), tags=["Jobs"])
+@app.patch("/jobs/<job_id>", summary="Rename or mark a job", responses=documents.changed(), tags=["Jobs"])
 def patch_job(job_id: str, body: PatchRequest) -> Answer:
     parts = wiring.api()
     changes = {name: getattr(body, name) for name in body.model_fields_set}
@@ -187,28 +174,6 @@ def docs() -> Answer:
     return Response(200, "text/html; charset=utf-8", page(documents.openapi(app, _origin())), headers)
 
 
-def _refusal(event: Event, request_id: str, error: RequestError) -> dict[str, Any]:
-    answer = Problem(error.code, error.detail, error.errors).response(event["path"], request_id)
-    return {
-        "statusCode": answer.status_code,
-        "body": answer.body,
-        "isBase64Encoded": False,
-        "multiValueHeaders": {name: [str(value)] for name, value in answer.headers.items()},
-    }
-
-
-def _problem(problem: Problem) -> Response[str]:
-    return problem.response(app.current_event.path, app.current_event.request_context.request_id or "")
-
-
-def _pointer(location: tuple[str | int, ...]) -> str:
-    """A JSON pointer into the body; the plain name of a parameter elsewhere."""
-    place, *steps = location
-    if place != "body":
-        return str(steps[-1]) if steps else str(place)
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
-
-
 def _json(status: int, view: object, headers: Headers | None = None) -> Response[str]:
     return Response(status, JSON, json.dumps(view), headers or {})
 
@@ -226,51 +191,34 @@ def _origin() -> str:
     return f"{scheme.split(',')[0].strip()}://{headers.get('host', '')}/{stage}"
 
 
-def _wait(jobs: tuple[Job, ...], wish: Preference | None) -> tuple[Job, ...]:
-    """Hold until every job has ended, the wish's seconds are over, or the function's own time runs out."""
-    if wish is None:
-        return jobs
+def _wait(jobs: tuple[Job, ...], wish: Preference) -> tuple[Job, ...]:
+    """Hold until every job has ended, the wish's seconds are over, or the function's own time runs out.
+
+    Raises nothing: the jobs were made, and who is told of an error makes them again.
+    """
     library, principal = wiring.api().library, _principal()
     left = app.lambda_context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
     end = wiring.now() + timedelta(seconds=min(wish.wait_s, left))
     while not all(job.status.terminal for job in jobs) and wiring.now() < end:
         time.sleep(POLL_SECONDS)
-        jobs = tuple(library.find(job.job_id, principal) for job in jobs)
+        try:
+            jobs = tuple(library.find(job.job_id, principal) for job in jobs)
+        except (RequestError, *PASSING):  # deleted meanwhile, or not to be read just now
+            break
     return jobs
 
 
-def _on_request_error(error: RequestError) -> Response[str]:
-    return _problem(Problem(error.code, error.detail, error.errors, error.retry_after))
+def _standing(job: Job) -> Standing:
+    """Where a job that was just made stands; nowhere, rather than an error, when that cannot be read."""
+    try:
+        return wiring.api().library.standing(job)
+    except PASSING:
+        return Standing()
 
 
-def _on_invalid(error: RequestValidationError) -> Response[str]:
-    faults = [Pointer(_pointer(fault["loc"]), fault["msg"]) for fault in error.errors()]
-    return _problem(Problem("invalid_request", "; ".join(f"{f.pointer}: {f.detail}" for f in faults), faults))
+def _record(kind: str, error: Exception) -> None:
+    log.exception(kind, exc_info=error)
+    telemetry.count("UnexpectedErrors", int(kind == "unexpected"))
 
 
-def _on_transient(error: Exception) -> Response[str]:
-    log.exception("unavailable", exc_info=error)
-    return _problem(Problem("temporarily_unavailable", "The service is busy; try again.", retry_after=1))
-
-
-def _on_unknown_route(_: NotFoundError) -> Response[str]:
-    steps = app.current_event.path.strip("/").split("/")
-    if len(steps) > 1:
-        steps[1] = "*"
-    allowed = METHODS.get("/".join(steps))
-    if allowed is None:
-        return _problem(Problem("not_found", "There is nothing at this address."))
-    return _problem(Problem("method_not_allowed", f"This address takes {allowed}.", allow=allowed))
-
-
-def _on_surprise(error: Exception) -> Response[str]:
-    log.exception("unexpected", exc_info=error)
-    telemetry.count("UnexpectedErrors")
-    return _problem(Problem("internal_error", "It was recorded; the request id names it."))
-
-
-app.exception_handler(RequestError)(_on_request_error)
-app.exception_handler(RequestValidationError)(_on_invalid)
-app.exception_handler([TransientError, *wiring.AWS_ERRORS])(_on_transient)
-app.exception_handler(Exception)(_on_surprise)
-app.not_found(_on_unknown_route)
+refusals.attach(app, PASSING, _record)

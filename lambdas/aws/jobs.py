@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SHARDS = 4  # of the pending index, so that no partition takes every write
 READ_AT_ONCE = 50  # rows of an owner per query
 READS = 10  # queries for one page; a page may then be short and still have a next
+KEY_LIMIT = 2048  # bytes of a partition key; of a longer one DynamoDB complains
 COUNT_LIMIT = 250  # queued jobs counted per shard when a position is asked for
 
 Row = Mapping[str, Any]
@@ -72,7 +73,7 @@ class DynamoJobs:
         return True
 
     def get(self, job_id: str) -> Job | None:
-        if not job_id:
+        if not 0 < len(job_id.encode("utf-8", "replace")) <= KEY_LIMIT:
             return None
         answer = self._client.get_item(
             TableName=self._table, Key={"job_id": {"S": job_id}}, ConsistentRead=True

@@ -75,7 +75,7 @@ class Submitter:
         memo = self._remember(name, request)
         if memo.answer is not None:
             kept = (self.jobs.get(job_id) for job_id in memo.job_ids)
-            return Submission(tuple(job for job in kept if job is not None), memo.answer)
+            return Submission(tuple(job for job in kept if job and not job.deleted), memo.answer)
         jobs = self._enqueue(request, model, principal, origin, memo.job_ids, use_cache)
         answered = memo.model_copy(update={"answer": render(jobs), "pending_until": None})
         self.ledger.put(name, answered.model_dump_json(), self.clock() + KEPT)

@@ -8,6 +8,7 @@ from lambdas.core.errors import RequestError
 
 BODY_LIMIT = 64 * 1024  # bytes
 JSON = "application/json"
+LOST = "\ufffd"  # what API Gateway puts in the place of bytes that are not UTF-8
 CURL_DEFAULT = "application/x-www-form-urlencoded"  # what `curl -d '{…}'` says of any body
 
 Event = dict[str, Any]
@@ -23,6 +24,8 @@ def admit(event: Event) -> Event:
     declared = _content_type(event.get("headers") or {})
     if declared not in (JSON, CURL_DEFAULT, "") and not declared.endswith("+json"):
         raise RequestError("unsupported_media_type", f"Send {JSON}, not {declared[:100]}.")
+    if LOST in body:
+        raise RequestError("malformed_json", "The body is not UTF-8.")
     try:
         json.loads(body)
     except (ValueError, RecursionError) as error:
