@@ -15,6 +15,7 @@ from lambdas.core.jobs import Filter, Job
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.recordings import Format
 from lambdas.core.requests import GenerateRequest, PatchRequest
+from lambdas.core.submitting import Submission
 from lambdas.core.views import Standing, etag
 from lambdas.http import documents, refusals
 from lambdas.http.admission import Event, admit
@@ -70,23 +71,12 @@ def generate(
         origin,
         idempotency_key,
         use_cache="no-cache" not in (cache_control or "").lower(),
-        render=lambda jobs: json.dumps(parts.reader.render(jobs[0], origin, wiring.now())),
+        render=lambda jobs: json.dumps(
+            parts.reader.render(jobs[0], origin, wiring.now(), _standing(jobs[0]))
+        ),
     )
-    telemetry.count("JobsSubmitted", len(submission.jobs))
-    wish = preference(prefer)
-    jobs = submission.jobs if wish is None else _wait(submission.jobs, wish)
-    headers: Headers = {"Location": f"{origin}/jobs/{submission.jobs[0].job_id}"} if submission.jobs else {}
-    if wish is not None:
-        headers["Preference-Applied"] = wish.applied
-        if jobs and all(job.status.terminal for job in jobs):
-            return _json(201, parts.reader.render(jobs[0], origin, wiring.now()), headers)
-    if submission.answer is not None:
-        return Response(
-            202, JSON, submission.answer, {**headers, "Idempotent-Replayed": "true", "Retry-After": "1"}
-        )
-    standing = _standing(jobs[0])
-    headers["Retry-After"] = str(standing.retry_after)
-    return _json(202, parts.reader.render(submission.jobs[0], origin, wiring.now(), standing), headers)
+    telemetry.count("JobsSubmitted", 0 if submission.replayed else len(submission.jobs))
+    return _made(submission, preference(prefer))
 
 
 @app.get("/jobs", summary="Your jobs, newest first", responses=documents.listed(), tags=["Jobs"])
@@ -189,6 +179,24 @@ def _origin() -> str:
     scheme = headers.get("x-forwarded-proto") or "https"
     stage = event.request_context.stage or "v1"
     return f"{scheme.split(',')[0].strip()}://{headers.get('host', '')}/{stage}"
+
+
+def _made(submission: Submission, wish: Preference | None) -> Answer:
+    """The answer to `POST /generate`: the first job made, or what the same Idempotency-Key was answered."""
+    parts, origin = wiring.api(), _origin()
+    jobs = submission.jobs if wish is None else _wait(submission.jobs, wish)
+    headers: Headers = {"Location": f"{origin}/jobs/{jobs[0].job_id}"} if jobs else {}
+    if wish is not None:
+        headers["Preference-Applied"] = wish.applied
+        if jobs and all(job.status.terminal for job in jobs):
+            return _json(201, parts.reader.render(jobs[0], origin, wiring.now()), headers)
+    if submission.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if submission.answer is not None:
+        return Response(202, JSON, submission.answer, {**headers, "Retry-After": "1"})
+    standing = _standing(jobs[0])
+    headers["Retry-After"] = str(standing.retry_after)
+    return _json(202, parts.reader.render(submission.jobs[0], origin, wiring.now(), standing), headers)
 
 
 def _wait(jobs: tuple[Job, ...], wish: Preference) -> tuple[Job, ...]:

@@ -38,10 +38,11 @@ class Memo(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The jobs made, or those that the same key made earlier with the answer given then."""
+    """The jobs made, now or earlier with the same key; with a key, the one answer that it is given."""
 
     jobs: tuple[Job, ...]
     answer: str | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,12 @@ class Submitter:
         memo = self._remember(name, request)
         if memo.answer is not None:
             kept = (self.jobs.get(job_id) for job_id in memo.job_ids)
-            return Submission(tuple(job for job in kept if job and not job.deleted), memo.answer)
+            present = tuple(job for job in kept if job and not job.deleted)
+            return Submission(present, memo.answer, replayed=True)
         jobs = self._enqueue(request, model, principal, origin, memo.job_ids, use_cache)
         answered = memo.model_copy(update={"answer": render(jobs), "pending_until": None})
         self.ledger.put(name, answered.model_dump_json(), self.clock() + KEPT)
-        return Submission(jobs)
+        return Submission(jobs, answered.answer)
 
     def _remember(self, name: str, request: GenerateRequest) -> Memo:
         now = self.clock()
