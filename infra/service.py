@@ -76,6 +76,7 @@ class Service(Stack):
             provenance_secret=self.data.provenance.secret_arn,
             chains=self.stage.chains,
             mock=self.stage.mock,
+            redelivery_seconds=self.stage.redelivery_seconds,
         )
         conductor = PythonFunction(
             self,

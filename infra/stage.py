@@ -44,6 +44,8 @@ class Stage(BaseModel):
     concurrent_jobs: int = Field(ge=2, le=1000)
     visibility_multiple: int = Field(ge=1, le=60)
     """A queue's visibility timeout in units of its function's timeout; AWS advises 6 in production."""
+    redelivery_seconds: int = Field(5, ge=0, le=60)
+    """Before a job's message whose handling broke is tried again the first time; it doubles from there."""
 
     log_days: LogDays
     alarm_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$")
