@@ -1,0 +1,82 @@
+"""A music model's host, a mastering desk and a webhook's receiver, in memory. Each remembers its calls."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from lambdas.core.errors import UnusableAudio
+from lambdas.core.jobs import Ticket
+from lambdas.core.ports import Failed, Finished, Running, Work
+from lambdas.core.recordings import Format, Label, Measurement, Recording
+
+Answer = Running | Finished | Failed
+MEASUREMENT = Measurement(30.0, 44_100, 2, -14.0, -1.2)
+
+
+@dataclass
+class MemoryHost:
+    """Implements ports.Backend.
+
+    Starts end in `refusals`, one after the other, then succeed. Checks are answered by `answers`,
+    the last of them for ever. The audio is put where the work says when the work starts.
+    """
+
+    put: Callable[[str, bytes], object]
+    name: str = "host"
+    refusals: Sequence[Exception] = ()
+    answers: Sequence[Answer | Exception] = (Finished(cost_usd=0.5),)
+    check_after: float = 0.0
+    audio: bytes | None = b"raw"
+    starts: Counter[str] = field(default_factory=Counter)  # by work id
+    checks: Counter[str] = field(default_factory=Counter)  # by ticket id
+    canceled: list[str] = field(default_factory=list)  # ticket ids
+
+    def start(self, work: Work) -> Ticket:
+        self.starts[work.id] += 1
+        if self.starts.total() <= len(self.refusals):
+            raise self.refusals[self.starts.total() - 1]
+        if self.audio is not None:
+            self.put(work.output_url, self.audio + work.id.encode())
+        return Ticket(id=f"{self.name}:{work.id}", check_after=self.check_after)
+
+    def check(self, ticket: Ticket) -> Answer:
+        answer = self.answers[min(self.checks.total(), len(self.answers) - 1)]
+        self.checks[ticket.id] += 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def cancel(self, ticket: Ticket) -> None:
+        self.canceled.append(ticket.id)
+
+
+@dataclass
+class MemoryMastering:
+    """Implements ports.Mastering. No two masters are alike, as with signed files, unless `alike`."""
+
+    masters: int = 0
+    alike: bool = False
+
+    def master(self, raw: bytes, label: Label) -> Recording:
+        if raw.startswith(b"noise"):
+            raise UnusableAudio("This is not a song.")
+        self.masters += 1
+        stamp = b"same" if self.alike else sha256(f"{self.masters}".encode()).digest()[:4]
+        files = {format: b"|".join((format.encode(), label.title.encode(), raw, stamp)) for format in Format}
+        return Recording(files, b"[0,1]" + stamp, MEASUREMENT, frozenset({Format.WAV}))
+
+
+@dataclass
+class MemoryCourier:
+    """Implements ports.Courier. Posts are answered by `answers`, the last of them for ever."""
+
+    answers: Sequence[int | Exception] = (200,)
+    posts: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        answer = self.answers[min(len(self.posts), len(self.answers) - 1)]
+        self.posts.append((url, body, dict(headers)))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

@@ -1,0 +1,65 @@
+"""What must hold of jobs and files at every moment, and what must hold once everything has come to rest."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from lambdas.core.jobs import Job, Status, keys_of
+from tests.fakes.hosts import MemoryHost
+from tests.fakes.stores import MemoryJobs, MemoryObjects
+
+
+class Unlawful(BaseException):
+    """A law was broken. No handler of ordinary errors in the code under test may hide it."""
+
+
+class Laws:
+    def __init__(self, jobs: MemoryJobs, objects: MemoryObjects, hosts: Iterable[MemoryHost]) -> None:
+        self._jobs, self._objects, self._hosts = jobs, objects, hosts
+        self.seen: dict[str, Job] = {}  # every job there ever was, as it was last
+
+    def hold(self) -> None:
+        try:
+            self._look()
+        except AssertionError as error:
+            raise Unlawful(str(error)) from error
+
+    def _look(self) -> None:
+        for job in self._jobs.rows:
+            before = self.seen.get(job.job_id)
+            self.seen[job.job_id] = job
+            if before is not None and before.version != job.version:
+                _follows(before, job)
+            if job.status is Status.COMPLETED and not job.deleted:
+                self._has_its_files(job)
+        for host in self._hosts:
+            assert set(host.starts.values()) <= {1}, f"started more than once: {host.starts}"
+
+    def hold_at_rest(self) -> None:
+        self.hold()
+        kept: set[str] = set()
+        for job in self._jobs.rows:
+            assert job.status.terminal, f"{job.job_id} is still {job.status}"
+            assert job.due_at is None, f"{job.job_id} is not settled"
+            assert not job.deleted, f"{job.job_id} was deleted and is still there"
+            assert (job.fault is not None) == (job.status is Status.FAILED)
+            if job.status is Status.COMPLETED:
+                kept |= set(keys_of(job).values())
+        assert set(self._objects.files) == kept, f"left behind: {set(self._objects.files) - kept}"
+
+    def _has_its_files(self, job: Job) -> None:
+        keys = keys_of(job)
+        assert job.audio is not None
+        assert self._objects.read(keys["peaks"]) is not None, f"{job.job_id} has no peaks"
+        for format, file in job.audio.files.items():
+            data = self._objects.read(keys[format])
+            assert data is not None, f"{job.job_id} has a link without a file: {format}"
+            assert (len(data), sha256(data).hexdigest()) == (file.bytes, file.sha256), f"{format} is another"
+
+
+def _follows(before: Job, job: Job) -> None:
+    assert job.version > before.version, f"version went from {before.version} to {job.version}"
+    assert job.progress >= before.progress, f"progress went from {before.progress} to {job.progress}"
+    assert job.attempt >= before.attempt
+    if before.status.terminal:
+        assert job.status is before.status, f"{before.status} became {job.status}"
+        assert (job.fault, job.audio) == (before.fault, before.audio)

@@ -1,0 +1,94 @@
+"""The wire between the domain and its ports: counts every call, and at chosen ones lets something happen.
+
+A hook may raise, as a port that fails or a process that is killed does; or act, as somebody else at that
+very moment does. What happens inside a hook is not counted, so call n stays call n from run to run.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from lambdas.core.errors import TransientError
+
+Hook = Callable[[], object]
+
+
+class Crash(BaseException):
+    """The process is gone, as a function that is killed: no handler of ordinary errors sees it."""
+
+
+class Broken(Exception):
+    """An error that nobody planned for."""
+
+
+class Fault(Enum):
+    """What happens at a call, and whether the call has had its effect by then."""
+
+    BREAKS_BEFORE = ("before", Broken)
+    BREAKS_AFTER = ("after", Broken)
+    FAILS_BEFORE = ("before", partial(TransientError, "unavailable", "Not now."))
+    FAILS_AFTER = ("after", partial(TransientError, "unavailable", "Not now."))
+    CRASHES_BEFORE = ("before", Crash)
+    CRASHES_AFTER = ("after", Crash)
+
+
+class Wire:
+    def __init__(self, watch: Hook = lambda: None) -> None:
+        self.calls: list[str] = []
+        self.before: dict[int, Hook] = {}
+        self.after: dict[int, Hook] = {}
+        self.swallowed: dict[int, tuple[str, ...]] = {}
+        self.always: dict[str, Hook] = {}  # hooks before every call of one name, such as `jobs.get`
+        self.watch = watch
+        self._inside = False
+
+    def through(self, name: str, port: Any) -> Any:
+        """The same port, reached by this wire."""
+        return _Tap(self, name, port)
+
+    def fault(self, nth: int, fault: Fault) -> None:
+        when, error = fault.value
+        (self.before if when == "before" else self.after)[nth] = partial(_throw, error)
+
+    def swallow(self, nth: int, *names: str) -> None:
+        """Let call n, if it is one of these, say that it had its effect, and have none."""
+        self.swallowed[nth] = names
+
+    def call(self, name: str, act: Callable[[], object]) -> object:
+        if self._inside:
+            return self._watched(act)
+        nth = len(self.calls)
+        self.calls.append(name)
+        self._run(self.always.get(name))
+        self._run(self.before.get(nth))
+        result = None if name in self.swallowed.get(nth, ()) else self._watched(act)
+        self._run(self.after.get(nth))
+        return result
+
+    def _watched(self, act: Callable[[], object]) -> object:
+        try:
+            return act()
+        finally:
+            self.watch()
+
+    def _run(self, hook: Hook | None) -> None:
+        self._inside = True
+        try:
+            if hook is not None:
+                hook()
+        finally:
+            self._inside = False
+
+
+class _Tap:
+    def __init__(self, wire: Wire, name: str, port: Any) -> None:
+        self._wire, self._name, self._port = wire, name, port
+
+    def __getattr__(self, method: str) -> Callable[..., object]:
+        act = getattr(self._port, method)
+        return lambda *args, **named: self._wire.call(f"{self._name}.{method}", partial(act, *args, **named))
+
+
+def _throw(error: Callable[[], BaseException]) -> None:
+    raise error()

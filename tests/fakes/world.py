@@ -1,0 +1,192 @@
+"""A little world: the whole service over ports in memory, on a clock that jumps from event to event.
+
+Delivers messages as a queue does, sends the janitor round every minute, and after every single call
+of a port checks what must hold at every moment. Knows the use cases; what to do to them is the tests'.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+from typing import TypeVar
+
+from lambdas.core.announcing import Announcer
+from lambdas.core.conducting import Conductor, backoff
+from lambdas.core.errors import CadenzaError, RequestError
+from lambdas.core.jobs import Job, Status
+from lambdas.core.library import Library
+from lambdas.core.models import offered
+from lambdas.core.ports import Message
+from lambdas.core.principals import anonymous
+from lambdas.core.requests import GenerateRequest
+from lambdas.core.settling import Settling
+from lambdas.core.submitting import Submitter
+from lambdas.core.tidying import Janitor
+from lambdas.core.views import Reader
+from tests.fakes.hosts import MemoryCourier, MemoryHost, MemoryMastering
+from tests.fakes.laws import Laws
+from tests.fakes.queues import MemoryQueue
+from tests.fakes.stores import MemoryJobs, MemoryLedger, MemoryObjects, Time
+from tests.fakes.wire import Broken, Crash, Wire
+
+ORIGIN = "https://cadenza.example/v1"
+OWNER = anonymous(1)
+REQUEST = GenerateRequest(prompt="rain on a tin roof", duration=10.0, webhook_url="https://example.com/hook")
+LEASE = timedelta(seconds=150)
+ROUND = timedelta(minutes=1)  # between the janitor's rounds
+T = TypeVar("T")
+TURNS = 3000  # events after which a world that is still busy will never rest
+PATIENCE = 40  # times a client asks again
+
+
+class World:
+    def __init__(self, *chain: str, copies: int = 1, random: Random | None = None) -> None:
+        chains = {"mock": chain or ("first",)}
+        self.time = Time()
+        self.jobs, self.ledger = MemoryJobs(), MemoryLedger(self.time)
+        self.objects = MemoryObjects(self.time)
+        self.queue = MemoryQueue(self.time, copies, random)
+        self.deliveries = MemoryQueue(self.time, copies, random)
+        self.hosts = {name: MemoryHost(self.objects.send, name) for name in ("first", "second")}
+        self.mastering, self.courier = MemoryMastering(), MemoryCourier()
+        self.laws = Laws(self.jobs, self.objects, self.hosts.values())
+        self.wire = Wire(watch=self.laws.hold)
+        self.next_round = self.time.now + ROUND
+        self._assemble(chains)
+
+    def _assemble(self, chains: dict[str, tuple[str, ...]]) -> None:
+        wire, clock, models, ids = self.wire.through, self.time, offered(chains), count(1)
+        jobs, queue, objects = (
+            wire("jobs", self.jobs),
+            wire("queue", self.queue),
+            wire("objects", self.objects),
+        )
+        ledger, deliveries = wire("ledger", self.ledger), wire("deliveries", self.deliveries)
+        hosts = {name: wire(name, host) for name, host in self.hosts.items()}
+        self.submitter = Submitter(
+            jobs, queue, ledger, models, clock, draw_seed=lambda: 7, draw_id=lambda: f"job-{next(ids)}"
+        )
+        self.library = Library(jobs, jobs, queue, objects, models, clock)
+        self.conductor = Conductor(
+            jobs=jobs,
+            queue=queue,
+            objects=objects,
+            links=wire("links", self.objects),
+            mastering=wire("mastering", self.mastering),
+            settling=Settling(jobs, objects, ledger, deliveries, hosts),
+            backends=hosts,
+            chains=chains,
+            clock=clock,
+            lease=LEASE,
+            wait=lambda failures: backoff(failures, lambda: 0.5),
+            token=lambda: f"worker-{next(ids)}",
+        )
+        self.janitor = Janitor(jobs, jobs, queue, wire("dead", self.queue.dead), clock)
+        reader = Reader(wire("links", self.objects), "bucket", timedelta(hours=1))
+        self.announcer = Announcer(
+            jobs, deliveries, wire("courier", self.courier), reader, lambda: b"secret", clock, lambda: 0.0
+        )
+
+    def submit(
+        self, request: GenerateRequest = REQUEST, key: str | None = "key", use_cache: bool = True
+    ) -> tuple[str, ...]:
+        """The ids of the jobs of a request."""
+        made = self.ask(lambda: self.submitter.submit(request, OWNER, ORIGIN, key, use_cache, _rendered))
+        return tuple(job.job_id for job in made.jobs)
+
+    def delete(self, job_id: str) -> None:
+        with suppress(RequestError):  # not found: an earlier try that was not answered had its effect
+            self.ask(lambda: self.library.delete(job_id, OWNER))
+
+    def ask(self, act: Callable[[], T]) -> T:
+        """What a client does: ask again until it is answered. Raises RequestError."""
+        for _ in range(PATIENCE):
+            try:
+                return act()
+            except RequestError as error:
+                if error.code != "idempotency_in_progress":
+                    raise
+            except (Broken, Crash, CadenzaError):
+                pass
+            self.time.pass_by(1)
+        raise AssertionError("the client was never answered")
+
+    def job(self, job_id: str = "job-1") -> Job:
+        found = self.jobs.get(job_id)
+        assert found is not None, f"{job_id} is gone"
+        return found
+
+    def run(self) -> None:
+        """Let everything happen that is going to."""
+        for _ in range(TURNS):
+            if not self.turn():
+                return
+        raise AssertionError(f"no rest: {self.queue.letters} {self.deliveries.letters} {self.jobs.rows}")
+
+    def turn(self) -> bool:
+        """Deliver what is due, or move the clock to what comes next. False when nothing comes any more."""
+        if self.deliver(self.queue, self.step) or self.deliver(self.deliveries, self.announcer.deliver):
+            return True
+        following = self._next()
+        if following is None:
+            return False
+        self.time.now = max(self.time.now, following)
+        if following == self.next_round:
+            self.tidy()
+        return True
+
+    def step(self, message: Message) -> object:
+        return self.conductor.step(message.job_id)
+
+    def deliver(self, queue: MemoryQueue, act: Callable[[Message], object]) -> bool:
+        """Hand a due message to a function; what fails comes back later, what crashes later still."""
+        letter = queue.receive()
+        if letter is None:
+            return False
+        try:
+            act(Message.model_validate_json(letter.body))
+        except Exception:
+            queue.defer(letter, 5 * 2 ** (letter.receives - 1))
+        except Crash:
+            pass
+        else:
+            queue.done(letter)
+        return True
+
+    def tidy(self) -> None:
+        self.next_round = self.time.now + ROUND
+        try:
+            self.janitor.tidy()
+        except (Exception, Crash):
+            return  # the next round is a minute away
+
+    def announced(self) -> Counter[tuple[str, str]]:
+        """How often each webhook id was sent, with the event it told."""
+        return Counter(
+            (headers["webhook-id"], json.loads(body)["type"]) for _, body, headers in self.courier.posts
+        )
+
+    def _next(self) -> datetime | None:
+        unsettled = any(job.due_at is not None for job in self.jobs.rows)
+        moments = [self.queue.next_at, self.deliveries.next_at, self.next_round if unsettled else None]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _rendered(jobs: object) -> str:
+    return "answer"
+
+
+def settled(world: World) -> list[Status]:
+    """How the jobs ended, once it is sure that all did, that all was told and nothing left behind."""
+    world.laws.hold_at_rest()
+    rows = world.jobs.rows
+    owed = {(f"msg_{job.job_id}", f"job.{job.status}") for job in rows if job.webhook}
+    told = set(world.announced())
+    gone = {f"msg_{job_id}" for job_id in world.laws.seen} - {f"msg_{job.job_id}" for job in rows}
+    assert {each for each in owed if "canceled" not in each[1]} == {
+        each for each in told if each[0] not in gone
+    }
+    return [job.status for job in rows]
