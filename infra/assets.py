@@ -40,7 +40,7 @@ WHEELS = {
 # checkers, Powertools' bundled web page is replaced by our own docs page.
 TRIM = (
     *("*/__pycache__", "*/tests", "bin", "numpy/_core/include", "numpy/f2py"),
-    *("*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "*.a"),
+    *("*.pyi", "*.pyx", "*.pxd", "*.h", "*.c", "*.a", "*.rlib", "*.d"),
     *("*.dist-info/RECORD", "*.dist-info/sboms"),
     *("aws_lambda_powertools/*/swagger_ui/*.js", "aws_lambda_powertools/*/swagger_ui/*.css"),
 )

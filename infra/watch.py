@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.dashboard import dashboard
@@ -45,7 +46,7 @@ class Watch(Stack):
         return topic
 
     def _alarm(
-        self, id: str, metric: cloudwatch.Metric, threshold: float, meaning: str, periods: int = 1
+        self, id: str, metric: cloudwatch.IMetric, threshold: float, meaning: str, periods: int = 1
     ) -> cloudwatch.Alarm:
         """Sounds when the metric reaches the threshold in each of `periods` periods, and tells of its end."""
         alarm = cloudwatch.Alarm(
@@ -70,7 +71,7 @@ class Watch(Stack):
             *(
                 self._alarm(
                     id,
-                    queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic="Maximum"),
+                    _depth(queue),
                     1,
                     "a message could not be handled; look at it, then redrive or purge the queue",
                 )
@@ -147,3 +148,14 @@ class Watch(Stack):
             ),
             notifications_with_subscribers=notifications,
         )
+
+
+def _depth(queue: sqs.Queue) -> cloudwatch.MathExpression:
+    """All messages of a queue: whoever looks at one hides it from the others for a while."""
+    seen = {
+        "visible": queue.metric_approximate_number_of_messages_visible(statistic="Maximum"),
+        "hidden": queue.metric_approximate_number_of_messages_not_visible(statistic="Maximum"),
+    }
+    return cloudwatch.MathExpression(
+        expression="visible + hidden", using_metrics=dict(seen), period=PERIOD, label="messages"
+    )
