@@ -57,7 +57,7 @@ def api() -> Api:
     settings = ApiSettings.from_env(os.environ)
     jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
     queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
-    objects = S3Objects(clients.s3(), settings.audio_bucket)
+    objects = S3Objects(clients.later(clients.s3), settings.audio_bucket)
     ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
     models = offered(settings.chains)
     return Api(

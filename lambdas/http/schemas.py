@@ -2,12 +2,17 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 StatusName = Literal["queued", "processing", "completed", "failed", "canceled"]
 
 
-class Fault(BaseModel):
+class View(BaseModel):
+    # Built when the document is asked for, which is rare, and not at every cold start.
+    model_config = ConfigDict(defer_build=True)
+
+
+class Fault(View):
     code: str
     detail: str
 
@@ -17,13 +22,13 @@ class Trial(Fault):
     backend: str
 
 
-class FileView(BaseModel):
+class FileView(View):
     bytes: int
     sha256: str
     signed: bool = Field(description="Whether the file carries a signed C2PA manifest.")
 
 
-class AudioView(BaseModel):
+class AudioView(View):
     seconds: float
     sample_rate: int
     channels: int
@@ -31,24 +36,24 @@ class AudioView(BaseModel):
     true_peak_dbtp: float | None
 
 
-class CostView(BaseModel):
+class CostView(View):
     estimate_usd: float
     actual_usd: float | None
 
 
-class TimingsView(BaseModel):
+class TimingsView(View):
     queued_s: float | None
     model_s: float | None
     mastering_s: float | None
 
 
-class UrlsView(BaseModel):
+class UrlsView(View):
     self: str
     cancel: str
     audio: str
 
 
-class JobView(BaseModel):
+class JobView(View):
     job_id: str
     status: StatusName
     progress: int = Field(ge=0, le=100)
@@ -85,19 +90,19 @@ class JobView(BaseModel):
     urls: UrlsView
 
 
-class JobList(BaseModel):
+class JobList(View):
     jobs: list[JobView]
     next_cursor: str | None = Field(
         description="Give it back as `cursor` for the next page; null at the end."
     )
 
 
-class BackendView(BaseModel):
+class BackendView(View):
     name: str
     healthy: bool
 
 
-class ModelView(BaseModel):
+class ModelView(View):
     id: str
     title: str
     revision: str
@@ -113,24 +118,24 @@ class ModelView(BaseModel):
     usd_per_second: float
 
 
-class ModelList(BaseModel):
+class ModelList(View):
     default: str
     models: list[ModelView]
 
 
-class HealthView(BaseModel):
+class HealthView(View):
     status: Literal["ok", "degraded"]
     version: str
     stage: str
     models: list[str]
 
 
-class ErrorView(BaseModel):
+class ErrorView(View):
     pointer: str = Field(description="A JSON pointer into the body, or a parameter's name.")
     detail: str
 
 
-class ProblemView(BaseModel):
+class ProblemView(View):
     """RFC 9457 problem details."""
 
     type: str
