@@ -6,9 +6,9 @@ Every adapter of a port passes that port's contract tests.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lambdas.core.jobs import Filter, Job, Piece, Ticket
 from lambdas.core.recordings import Label, Recording
@@ -21,7 +21,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    job_id: str
+    job_id: Annotated[str, Field(min_length=1, max_length=100)]
     attempt: int = 0
     not_before: datetime | None = None
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lambdas.core.cache import cache_key
-from lambdas.core.errors import BackendError, Conflict
+from lambdas.core.errors import Conflict
 from lambdas.core.jobs import Job, Status, Ticket, keys_of, raw_key
 from lambdas.core.ports import Backend, JobStore, Ledger, Message, ObjectStore, Queue
 
@@ -36,10 +36,11 @@ class Settling:
         return None
 
     def call_off(self, backend: Backend, ticket: Ticket) -> None:
-        """Ask a host to stop. One that cannot be asked finishes for nobody, into a file that is cleared."""
+        """Ask a host to stop. One that cannot be asked, for whatever reason, finishes for nobody, into a file
+        that is cleared; it keeps no job from its end."""
         try:
             backend.cancel(ticket)
-        except BackendError:
+        except Exception:
             return
 
     def _clear(self, job: Job) -> None:

@@ -1,5 +1,6 @@
 """The janitor: finds jobs that nobody speaks of any more, and messages that nobody could handle."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -31,11 +32,16 @@ class Janitor:
     clock: Clock
 
     def tidy(self) -> Round:
-        buried = [body for body in self.dead_letters.read() if self._bury(body)]
+        """One round. A job that cannot be looked after keeps nobody from the others; what went wrong with
+        such jobs is raised at the end, as an ExceptionGroup."""
+        errors: list[Exception] = []
+        buried = _all_of(self._bury, self.dead_letters.read(), errors)
         overdue = self.index.overdue(self.clock(), AT_ONCE)
-        ended = [job_id for job_id in overdue if self._end_if_hopeless(job_id)]
+        ended = _all_of(self._end_if_hopeless, overdue, errors)
         self.queue.send_all([Message(job_id=job_id) for job_id in overdue])
-        return Round(reminded=len(overdue), ended=len(ended), buried=len(buried))
+        if errors:
+            raise ExceptionGroup("Some jobs could not be looked after.", errors)
+        return Round(reminded=len(overdue), ended=ended, buried=buried)
 
     def _bury(self, body: str) -> bool:
         """End the job of a message that could not be handled; the message stays for the operator."""
@@ -61,3 +67,14 @@ class Janitor:
         except Conflict:
             return False  # somebody is at work on it after all
         return True
+
+
+def _all_of(act: Callable[[str], bool], things: Sequence[str], errors: list[Exception]) -> int:
+    """Act on each thing, whatever became of the ones before it; how often the answer was yes."""
+    count = 0
+    for thing in things:
+        try:
+            count += act(thing)
+        except Exception as error:
+            errors.append(error)
+    return count
