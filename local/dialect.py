@@ -55,6 +55,8 @@ def _works(name: str, resource: Mapping[str, Any]) -> bool:
         resource["Type"] not in UNSUPPORTED
         and not name.startswith(HELPERS_OF_UNSUPPORTED)
         and LAYER not in name
+        # Alarms on a sum of metrics; no metric of a service reaches an alarm here anyway.
+        and not (resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"])
     )
 
 
