@@ -64,7 +64,7 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """EnCodec (Défossez et al. 2022, arXiv:2210.13438) as MusicGen uses it: mono, not causal, weight-normed."""
+    """EnCodec (Défossez et al. 2022, arXiv:2210.13438) as MusicGen uses it: mono, not causal."""
 
     rate: int
     hidden: int
@@ -99,7 +99,7 @@ class ModelConfig:
 
 
 class Section:
-    """One object of a configuration file; a missing, mistyped or unsupported value is an error with its path."""
+    """One object of a configuration file; a missing or unsupported value is an error."""
 
     def __init__(self, values: Mapping[str, Any], path: str) -> None:
         self._values = values
@@ -134,7 +134,7 @@ class Section:
 
 
 def load_config(folder: Path) -> ModelConfig:
-    """Read folder/config.json. Raises CheckpointError for a model that is not a MusicGen this engine knows."""
+    """Read folder/config.json. Raises CheckpointError for a model that this engine does not know."""
     file = folder / "config.json"
     try:
         root = Section(json.loads(file.read_text()), "config")

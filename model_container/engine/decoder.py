@@ -2,8 +2,8 @@
 
 Knows shapes and the contract. Must not know tokens, sampling, the delay pattern, or how a decoder computes.
 
-A song occupies one slot. A slot holds two rows: the conditional one, which sees the text, and the unconditional
-one, which does not. Each row has its own keys and values, one for every position from 0 on:
+A song occupies one slot. A slot holds two rows: the conditional one, which sees the text, and the
+unconditional one, which does not. Each row has its own keys and values, for every position from 0 on:
 
     slot 2, melody model            slot 5, text model
     ┌─────────┬──────┬────────┐     ┌────────┐
@@ -45,7 +45,7 @@ class CrossWeights:
 
 @dataclass(frozen=True, eq=False)
 class LayerWeights:
-    """One pre-norm layer: self-attention, cross-attention, feed-forward with exact GELU. No matrix has a bias."""
+    """One pre-norm layer: self-attention, cross-attention, feed-forward with exact GELU; no biases."""
 
     self_norm: NormWeights
     query: FloatArray  # [hidden, hidden], output first
@@ -93,16 +93,16 @@ class Decoder(Protocol):
     def admit(self, slot: int, text: FloatArray) -> None:
         """Give a slot to a new song and compute its cross-attention keys and values, once.
 
-        text: [T, hidden], the projected encoder states of the real (not padded) text tokens; T may be 0: then
-        cross-attention adds nothing. The unconditional row needs none: its states are zero and the projections
-        have no bias, so its cross-attention is exactly zero. Melody models take [0, hidden].
+        text: [T, hidden], the projected encoder states of the real (not padded) text tokens; T may be 0:
+        then cross-attention adds nothing. The unconditional row needs none: its states are zero and the
+        projections have no bias, so its cross-attention is exactly zero. Melody models take [0, hidden].
         """
         ...
 
     def prefill(self, slot: int, hidden: FloatArray, position: int) -> None:
-        """Append many positions at once to both rows of a slot: an audio prompt's tokens or a melody's prefix.
+        """Append many positions at once to both rows of a slot: an audio prompt or a melody's prefix.
 
-        hidden: [2, n, hidden], embeddings with their positions added; row 0 conditional, row 1 unconditional.
+        hidden: [2, n, hidden], embeddings with their positions added; conditional, then unconditional.
         position: that of hidden[:, 0]; everything before it must have been given already.
         """
         ...
