@@ -22,7 +22,7 @@ from local.assembly import Stack, read_stacks, synthesize
 from local.certify import certify
 from local.completion import Physical, complete
 from local.deploy import deploy, outputs, resources
-from local.emulator import Emulator, free_pair
+from local.emulator import Emulator, check_free, free_pair
 from local.environments import EMULATOR, Say, ensure_node
 
 ASSEMBLIES = ROOT / ".local" / "assemblies"
@@ -71,6 +71,8 @@ class LocalCloud:
         with ExitStack() as undo:
             self.folder.mkdir(parents=True, exist_ok=True)
             undo.enter_context(_only_one(self.folder))
+            for port in (self.port, self.port + 1):
+                check_free(port)
             self.emulator = Emulator(EMULATOR.ensure(self.say), self.folder, self.port, auth=self.auth)
             stacks = self._synthesize()
             self._forget_unfinished()

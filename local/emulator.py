@@ -34,11 +34,10 @@ class Emulator:
         return f"http://{HOST}:{self.port + 1}"
 
     def start(self) -> None:
-        """Raises LocalError when a port is in use or the process does not come up."""
-        for port in (self.port, self.port + 1):
-            check_free(port)
+        """Raises LocalError when the process does not come up."""
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(parents=True)
+        self._readdress()
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C reaches only us, and the whole group can be ended together.
             self._process = subprocess.Popen(
@@ -129,6 +128,17 @@ class Emulator:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def _readdress(self) -> None:
+        """The state knows its queues by URL: after a change of port, no function would find its messages."""
+        state = self.directory / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        marker = state / "endpoint"
+        former = marker.read_text() if marker.exists() else self.endpoint
+        if former != self.endpoint:
+            for file in state.glob("*.json"):
+                file.write_text(file.read_text().replace(f"{former}/", f"{self.endpoint}/"))
+        marker.write_text(self.endpoint)
 
     def _command(self, **command: object) -> None:
         pipe = self._running.stdin
