@@ -20,42 +20,57 @@ class Context:
         return 29_000
 
 
-def post(nth: int, request: dict[str, Any] | None = None) -> dict[str, Any]:
+def post(
+    nth: int, request: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+) -> dict[str, Any]:
     """`POST /generate` as curl sends it."""
-    headers = {
-        "accept": "*/*",
-        "content-type": "application/json",
-        "Host": "abcdefghij.execute-api.us-east-1.amazonaws.com",
-        "User-Agent": "curl/8.5.0",
-        "X-Amzn-Trace-Id": "Root=1-5e66d96f-7491f09xmpl79d18acf3d050",
-        "X-Forwarded-For": "203.0.113.7",
-        "X-Forwarded-Port": "443",
-        "X-Forwarded-Proto": "https",
-    }
+    return _call("POST", "/generate", f"request-{nth}", json.dumps(request or PROMPT), headers)
+
+
+def get(path: str) -> dict[str, Any]:
+    return _call("GET", path, "request-get", None, None)
+
+
+def _call(
+    method: str, path: str, request_id: str, body: str | None, extra: dict[str, str] | None
+) -> dict[str, Any]:
+    headers = (
+        (extra or {})
+        | {
+            "accept": "*/*",
+            "Host": "abcdefghij.execute-api.us-east-1.amazonaws.com",
+            "User-Agent": "curl/8.5.0",
+            "X-Amzn-Trace-Id": "Root=1-5e66d96f-7491f09xmpl79d18acf3d050",
+            "X-Forwarded-For": "203.0.113.7",
+            "X-Forwarded-Port": "443",
+            "X-Forwarded-Proto": "https",
+        }
+        | ({"content-type": "application/json"} if body else {})
+    )
     return {
         "resource": "/{proxy+}",
-        "path": "/generate",
-        "httpMethod": "POST",
+        "path": path,
+        "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
-        "pathParameters": {"proxy": "generate"},
+        "pathParameters": {"proxy": path.lstrip("/")},
         "stageVariables": None,
-        "requestContext": _request_context(f"request-{nth}"),
-        "body": json.dumps(request or PROMPT),
+        "requestContext": _request_context(method, path, request_id),
+        "body": body,
         "isBase64Encoded": False,
     }
 
 
-def _request_context(request_id: str) -> dict[str, Any]:
+def _request_context(method: str, path: str, request_id: str) -> dict[str, Any]:
     return {
         "accountId": "000000000000",
         "apiId": "abcdefghij",
         "domainName": "abcdefghij.execute-api.us-east-1.amazonaws.com",
-        "httpMethod": "POST",
+        "httpMethod": method,
         "identity": {"sourceIp": "203.0.113.7", "userAgent": "curl/8.5.0"},
-        "path": "/v1/generate",
+        "path": f"/v1{path}",
         "protocol": "HTTP/1.1",
         "requestId": request_id,
         "requestTimeEpoch": 1_790_000_000_000,

@@ -22,7 +22,7 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
     def __str__(self) -> str:
-        return f"{self.median:.1f} ({self.low:.1f}–{self.high:.1f})"
+        return f"{self.median:.3g} ({self.low:.3g}–{self.high:.3g})"
 
     def rounded(self) -> list[float]:
         """[median, min, max]."""

@@ -70,9 +70,9 @@ class _Later:
 
 
 @cache
-def _session() -> botocore.session.Session:
+def session() -> botocore.session.Session:
     return botocore.session.get_session()
 
 
 def _make(service: str, config: Config) -> Any:
-    return _session().create_client(service, config=config)
+    return session().create_client(service, config=config)
