@@ -43,7 +43,7 @@ class Emulator:
             self._process = subprocess.Popen(
                 [self.python, "-m", "local.front"],
                 cwd=ROOT,
-                env=self._environment(),
+                env=self.environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -100,7 +100,7 @@ class Emulator:
     def _temporary(self) -> Path:
         return self.directory / "tmp"
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Scrubbed: functions inherit it whole, and must see neither your AWS account nor your settings."""
         state = self.directory / "state"
         return {
@@ -122,6 +122,8 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
+            # The emulator's own level would be the functions' too, and it waits 50 ms for one that logs nothing.
+            "POWERTOOLS_LOG_LEVEL": "INFO",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": KEY,
