@@ -122,6 +122,8 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
+            # Not the emulator's level, and not silence: it waits 50 ms for a function that logs nothing.
+            "POWERTOOLS_LOG_LEVEL": "INFO",
             # The emulator's own level would be the functions' too, and it waits 50 ms for one that logs nothing.
             "POWERTOOLS_LOG_LEVEL": "INFO",
             "AWS_ENDPOINT_URL": self.endpoint,
