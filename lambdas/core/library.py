@@ -66,7 +66,8 @@ class Library:
         if job.status.terminal:
             return Standing()
         ahead = self.index.queued_before(job) if job.status is Status.QUEUED else 0
-        each = OVERHEAD_S + self.models[job.piece.model].work_per_second * job.piece.duration
+        model = self.models.get(job.piece.model)  # a later deployment may have it no more
+        each = OVERHEAD_S + (model.work_per_second if model else 0) * job.piece.duration
         left = each * (1 - job.progress / 100) + ahead * each
         position = ahead + 1 if job.status is Status.QUEUED else None
         return Standing(position=position, wait_s=round(left, 1))
@@ -117,7 +118,7 @@ def _open_cursor(cursor: str, principal: Principal) -> tuple[str, ...]:
     except (ValueError, binascii.Error, RecursionError):
         plain = None
     match plain:
-        case [str(owner), str(created), str(job_id)] if owner == principal.id and created and job_id:
+        case [principal.id, str(created), str(job_id)] if created and job_id and (created + job_id).isascii():
             return (created, job_id)
     detail = "This cursor is not one that this list gave you."
     raise RequestError("invalid_cursor", detail, [Pointer("cursor", detail)])

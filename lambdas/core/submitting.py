@@ -105,7 +105,7 @@ class Submitter:
         return theirs
 
     def _model(self, request: GenerateRequest) -> Model:
-        name = request.model or next(iter(self.models))
+        name = next(iter(self.models)) if request.model is None else request.model
         model = self.models.get(name)
         if model is None:
             known = ", ".join(self.models)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.core.errors import RequestError
+from lambdas.core.errors import Pointer, RequestError
 
 BODY_LIMIT = 64 * 1024  # bytes
 JSON = "application/json"
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 
 def admit(event: Event) -> Event:
-    """The event with a body that is surely JSON. Raises RequestError."""
+    """The event with a body that is surely a JSON object. Raises RequestError."""
     body = event.get("body")
     if not body:
         return event
@@ -27,10 +27,13 @@ def admit(event: Event) -> Event:
     if LOST in body:
         raise RequestError("malformed_json", "The body is not UTF-8.")
     try:
-        json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise RequestError("malformed_json", f"The body cannot be read as JSON{where}.") from None
+    if not isinstance(value, dict):
+        detail = "The body must be an object."
+        raise RequestError("invalid_request", detail, [Pointer("", detail)])
     return {**event, "headers": _as_json(event.get("headers") or {})}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.cloud import LocalCloud
+from tests.local.caller import Caller, View
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,18 @@ def enforcing_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalC
     """The same, with every IAM policy enforced."""
     with LocalCloud(tmp_path_factory.mktemp("enforcing-cloud"), auth=True) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def api(cloud: LocalCloud) -> Iterator[Caller]:
+    with Caller(cloud.api_url) as caller:
+        yield caller
+
+
+@pytest.fixture(scope="session")
+def song(api: Caller) -> View:
+    """A completed job of one second, for tests that only look at it."""
+    return api.ended(api.make("a song to look at"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
