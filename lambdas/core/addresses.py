@@ -3,7 +3,9 @@
 import ipaddress
 import re
 
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind a gateway (RFC 6052), private ones too
+OPEN_IPV6 = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is global unicast (RFC 4291). Outside lies IPv4 in disguise or behind a gateway, too."""
+
 LABEL = re.compile(r"^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$")
 NUMBER = re.compile(r"^(\d+|0x[0-9a-f]*)$")
 """A last label that makes the whole host an IPv4 address to most resolvers, however odd it looks."""
@@ -18,10 +20,11 @@ def is_public(address: str) -> bool:
     Raises ValueError for what is no IP address.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    if not ip.is_global or ip.is_multicast or ip in TRANSLATED:
+    if not ip.is_global or ip.is_multicast:
         return False
-    return mapped is None or is_public(str(mapped))
+    if isinstance(ip, ipaddress.IPv4Address):
+        return True
+    return ip in OPEN_IPV6 and (ip.sixtofour is None or is_public(str(ip.sixtofour)))
 
 
 def may_be_public(host: str) -> bool:

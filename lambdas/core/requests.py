@@ -24,7 +24,8 @@ def normalise(text: object) -> object:
     kept = (
         char for char in spaced if unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in _JOINERS
     )
-    return unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    line = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    return line if line.strip(_JOINERS + " ") else ""
 
 
 def _https(url: str) -> str:
@@ -33,6 +34,8 @@ def _https(url: str) -> str:
         raise ValueError("must be an https address with a host and without credentials")
     if parts.port not in (None, 443):
         raise ValueError("must use port 443")
+    if not url.isprintable() or " " in url:
+        raise ValueError("must not hold spaces or control characters")
     if not may_be_public(parts.hostname):
         raise ValueError("must not lead into a private network")
     return url

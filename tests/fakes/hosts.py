@@ -30,6 +30,7 @@ class MemoryHost:
     audio: bytes | None = b"raw"
     starts: Counter[str] = field(default_factory=Counter)  # by work id
     checks: Counter[str] = field(default_factory=Counter)  # by ticket id
+    tickets: list[str] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)  # ticket ids
 
     def start(self, work: Work) -> Ticket:
@@ -38,7 +39,8 @@ class MemoryHost:
             raise self.refusals[self.starts.total() - 1]
         if self.audio is not None:
             self.put(work.output_url, self.audio + work.id.encode())
-        return Ticket(id=f"{self.name}:{work.id}", check_after=self.check_after)
+        self.tickets.append(f"{self.name}:{work.id}")
+        return Ticket(id=self.tickets[-1], check_after=self.check_after)
 
     def check(self, ticket: Ticket) -> Answer:
         answer = self.answers[min(self.checks.total(), len(self.answers) - 1)]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from lambdas.core.errors import RequestError
 from lambdas.core.jobs import Status
-from lambdas.core.ports import Finished, Running
 from tests.fakes.stories import STORIES, Story
 from tests.fakes.wire import Fault
 from tests.fakes.world import LEASE, OWNER, World, settled
@@ -76,6 +75,16 @@ def test_a_job_canceled_at_any_moment_stays_canceled_and_leaves_nothing(story):
             assert not [name for name, _ in world.announced() if name == "msg_job-1"]
         else:
             assert ends == story.ends
+
+
+@pytest.mark.parametrize("act", [cancel, delete])
+@pytest.mark.parametrize("name", ["plain", "slow"])
+def test_whatever_was_started_for_a_job_that_is_not_wanted_any_more_is_told_to_stop(name, act):
+    for world, done in meddled(STORIES[name], act):
+        host = world.hosts["first"]
+
+        wanted = not done or world.laws.seen["job-1"].audio is not None
+        assert wanted or set(host.tickets) == set(host.canceled)
 
 
 @TOLD
@@ -173,20 +182,6 @@ def test_meddling_at_any_two_moments_leaves_an_end(story, one, other, first, sec
     world.run()
 
     assert all(status.terminal for status in settled(world))
-
-
-def test_a_canceled_job_stops_the_work_at_its_host():
-    world = World()
-    world.hosts["first"].answers = (Running(0.1, check_after=60), Finished())
-    (job_id,) = world.submit()
-    world.turn()
-    world.turn()
-
-    world.library.cancel(job_id, OWNER)
-    world.run()
-
-    assert settled(world) == [Status.CANCELED]
-    assert set(world.hosts["first"].canceled) == {"first:job-1-1"}
 
 
 def _name(story: Story) -> str:
