@@ -1,0 +1,77 @@
+"""The loop: conditions and a prompt into the decoder, then a column of tokens at a time.
+
+Knows one window of a song. Must not know sound, queues, or how a decoder computes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_container.engine.decoder import IntArray
+from model_container.engine.delay import DelayedCodes
+from model_container.engine.model import Conditions, Model
+from model_container.engine.sampling import Sampling, sample
+
+PREFILL = (
+    128  # positions at a time, so that songs that are under way wait only so long; fixed, so that bits are
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """One slot's worth of music while it is made."""
+
+    slot: int
+    conditions: Conditions
+    codes: DelayedCodes
+    sampling: Sampling
+    guidance: float = 3.0
+    start: int = 0  # the number of this window's first frame in its song; noise goes by the song's columns
+
+    @property
+    def offset(self) -> int:
+        """The position of column 0."""
+        return 0 if self.conditions.prefix is None else self.conditions.prefix.shape[1]
+
+
+def prefill(model: Model, window: Window) -> Iterator[None]:
+    """Give the decoder all that comes before the first column to generate, a piece for each `next`."""
+    decoder, embedding, offset = model.decoder, model.embedding, window.offset
+    decoder.admit(window.slot, window.conditions.text)
+    given = window.codes.next - 1
+    tokens = embedding.tokens(window.codes.columns(0, given), offset + np.arange(given))
+    hidden = np.stack([tokens, tokens])
+    if window.conditions.prefix is not None:
+        prefix = [embedding.states(row, np.arange(offset)) for row in window.conditions.prefix]
+        hidden = np.concatenate([np.stack(prefix), hidden], axis=1)
+    for start in range(0, hidden.shape[1], PREFILL):
+        piece = np.ascontiguousarray(hidden[:, start : start + PREFILL])
+        decoder.prefill(window.slot, piece, start)
+        yield
+
+
+def decode(model: Model, windows: Sequence[Window]) -> None:
+    """One more column for each of the windows, which must be prefilled and not done."""
+    last = [window.codes.next - 1 for window in windows]
+    positions = np.array([window.offset + column for window, column in zip(windows, last, strict=True)])
+    tokens = np.concatenate(
+        [w.codes.columns(column, column + 1) for w, column in zip(windows, last, strict=True)]
+    )
+    hidden = model.embedding.tokens(tokens, positions)
+    slots = np.array([window.slot for window in windows])
+    guidance = np.array([window.guidance for window in windows], np.float32)
+    logits = model.decoder.step(slots, hidden, positions, guidance)
+    for window, row in zip(windows, logits, strict=True):
+        step = window.start + window.codes.next
+        window.codes.append(sample(row, window.sampling, step))
+
+
+def generate(model: Model, window: Window) -> IntArray:
+    """All frames of one window, [codebooks, frames], with nothing beside it."""
+    for _ in prefill(model, window):
+        pass
+    while not window.codes.done:
+        decode(model, [window])
+    model.decoder.release(window.slot)
+    return window.codes.codes(0, window.codes.frames)

@@ -1,0 +1,87 @@
+"""A packed model, loaded: everything that songs share.
+
+Knows what a packed folder holds. Must not know songs, slots' use or time.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from model_container.engine.config import CheckpointError, ModelConfig, load_config
+from model_container.engine.decoder import Decoder, FloatArray
+from model_container.engine.embedding import Embedding
+from model_container.engine.encodec import Codec
+from model_container.engine.melody import MelodyPrefix
+from model_container.engine.onnx_decoder import OnnxDecoder
+from model_container.engine.text import MAX_TOKENS, TextEncoder
+
+FORMAT = 1
+MANIFEST = "pack.json"
+WINDOW = 1500  # frames that the model was trained on: 30 s
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """What a song is to sound like, as the decoder takes it."""
+
+    text: FloatArray  # [T, hidden], for cross-attention; [0, hidden] in melody models
+    prefix: FloatArray | None  # [2, n, hidden], before the tokens, in melody models
+
+
+class Model:
+    def __init__(
+        self,
+        config: ModelConfig,
+        text: TextEncoder,
+        melody: MelodyPrefix | None,
+        embedding: Embedding,
+        decoder: Decoder,
+        codec: Codec,
+    ) -> None:
+        self.config, self.embedding, self.decoder, self.codec = config, embedding, decoder, codec
+        self._text, self._melody = text, melody
+
+    @staticmethod
+    def load(folder: Path, *, slots: int = 1, threads: int = 1) -> "Model":
+        """Load a packed folder for so many songs at a time. Raises CheckpointError if it is none of ours."""
+        _check(folder)
+        config = load_config(folder)
+        positions = max_positions(config)
+        table: FloatArray = np.load(folder / "embeddings.npy", mmap_mode="r")
+        return Model(
+            config,
+            TextEncoder(folder, threads),
+            MelodyPrefix(folder, config.decoder.melody) if config.decoder.melody else None,
+            Embedding(table, positions),
+            OnnxDecoder(folder, config.decoder, slots=slots, positions=positions, threads=threads),
+            Codec(folder, config.codec, channels=config.decoder.channels, threads=threads),
+        )
+
+    def conditions(self, prompt: str, melody: FloatArray | None = None) -> Conditions:
+        """melody: [frames, bins] of chroma; ValueError if the model takes none."""
+        states = self._text.encode(prompt)
+        if self._melody is not None:
+            return Conditions(states[:0], self._melody.states(states, melody))
+        if melody is not None:
+            raise ValueError("this model takes no melody")
+        return Conditions(states, None)
+
+
+def max_positions(config: ModelConfig) -> int:
+    """Positions of the longest window: its prefix, the start column, its frames and their delays."""
+    prefix = config.decoder.melody.length + MAX_TOKENS if config.decoder.melody else 0
+    return prefix + WINDOW + config.decoder.codebooks // config.decoder.channels
+
+
+def _check(folder: Path) -> None:
+    file = folder / MANIFEST
+    try:
+        found = json.loads(file.read_text())["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} is not a packed model: {error}") from error
+    if found != FORMAT:
+        raise CheckpointError(
+            f"{folder} was packed in format {found}; this engine reads {FORMAT}: pack it again"
+        )

@@ -1,0 +1,98 @@
+"""Turn a published checkpoint into the files that the engine maps into memory, once, and without torch.
+
+    python -m model_container.pack CHECKPOINT FOLDER [--weights int8|fp32]
+
+Knows what a packed folder holds. Must not know how the engine runs it.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from model_container.engine.checkpoint import Checkpoint
+from model_container.engine.config import CheckpointError, DecoderConfig, load_config
+from model_container.engine.model import FORMAT, MANIFEST
+from model_container.engine.weights import CheckpointWeights
+from model_container.graphs.codec import build_codec
+from model_container.graphs.decoder import build_cross, build_decoder
+from model_container.graphs.quantize import Linear, float32, int8
+from model_container.graphs.text import build_text
+
+LINEAR: dict[str, Linear] = {"int8": int8, "fp32": float32}
+# Fixed positions, tied copies and what only training needs.
+UNUSED = (
+    "embed_positions.weights",
+    "encoder.embed_tokens.weight",
+    "codebook.inited",
+    "codebook.cluster_size",
+    "codebook.embed_avg",
+)
+
+
+def pack(source: Path, target: Path, weights: str = "int8") -> None:
+    """Pack the checkpoint in `source` into `target`, which is made or replaced as a whole.
+
+    Raises CheckpointError if the engine cannot run the checkpoint, and leaves `target` as it was.
+    """
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        _write(source, partial, weights)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+
+
+def _write(source: Path, folder: Path, weights: str) -> None:
+    config = load_config(source)
+    checkpoint = Checkpoint(source)
+    for name in ("config.json", "tokenizer.json"):
+        if not (source / name).exists():
+            raise CheckpointError(f"{source / name} is missing")
+        shutil.copyfile(source / name, folder / name)
+    decoder = CheckpointWeights(checkpoint, config.decoder)
+    build_text(folder / "text.onnx", checkpoint, config)
+    build_decoder(folder / "decoder.onnx", decoder, LINEAR[weights])
+    if config.decoder.melody is None:
+        build_cross(folder / "cross.onnx", decoder)
+    else:
+        _write_melody(folder, checkpoint, config.decoder, config.decoder.melody.bins)
+    np.save(folder / "embeddings.npy", decoder.embeddings())
+    build_codec(folder, checkpoint, config.codec)
+    checkpoint.finish(UNUSED)
+    (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "weights": weights}))
+
+
+def _write_melody(folder: Path, checkpoint: Checkpoint, config: DecoderConfig, bins: int) -> None:
+    weight = checkpoint.tensor("audio_enc_to_dec_proj.weight", config.hidden, bins)
+    bias = checkpoint.tensor("audio_enc_to_dec_proj.bias", config.hidden)
+    np.savez(folder / "melody.npz", weight=weight, bias=bias)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m model_container.pack", description=__doc__)
+    parser.add_argument(
+        "source", type=Path, metavar="CHECKPOINT", help="folder with config.json and safetensors"
+    )
+    parser.add_argument("target", type=Path, metavar="FOLDER", help="where the packed files go")
+    parser.add_argument(
+        "--weights", choices=LINEAR, default="int8", help="how the decoder's weights are stored"
+    )
+    arguments = parser.parse_args()
+    try:
+        pack(arguments.source, arguments.target, arguments.weights)
+    except CheckpointError as error:
+        print(f"Not packed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
