@@ -41,9 +41,14 @@ def _https(url: str) -> str:
     return url
 
 
+def _integral(value: object) -> object:
+    """To JSON and its Schema 7.0 is an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Line = Annotated[str, BeforeValidator(normalise), Field(min_length=1, max_length=PROMPT_LENGTH)]
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Whole = Annotated[int, Field(strict=True)]
+Whole = Annotated[int, BeforeValidator(_integral), Field(strict=True)]
 
 
 class Request(BaseModel):
