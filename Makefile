@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PORT   ?= 4600
 STAGE  ?= dev
+# Node 20 works; jsii would fill the screen with its age.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 # Where `make run` keeps its state.
 FOLDER ?= .local
 PY     := .venv/bin/python

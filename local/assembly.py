@@ -132,7 +132,7 @@ def _run_app(output: Path, context: Mapping[str, Any]) -> None:
         "CDK_CONTEXT_JSON": json.dumps(settings),
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
         "CDK_DEFAULT_REGION": REGION,
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
     process = subprocess.Popen(
         [sys.executable, "app.py"],

@@ -24,6 +24,10 @@ UNREACHABLE = re.compile(
 Say = Callable[[str], None]
 
 
+def _print(text: str) -> None:
+    print(text, flush=True)
+
+
 @dataclass(frozen=True)
 class Environment:
     """A virtual environment and the requirement files that it follows; the first includes the others."""
@@ -36,7 +40,7 @@ class Environment:
     def python(self) -> Path:
         return ROOT / self.folder / "bin" / "python"
 
-    def ensure(self, say: Say = print) -> Path:
+    def ensure(self, say: Say = _print) -> Path:
         """Its Python, after building it when missing or stale. Raises LocalError."""
         stamp = ROOT / self.folder / ".made-from"
         if not self.python.exists() or not stamp.exists() or stamp.read_text() != self._fingerprint():
@@ -76,7 +80,7 @@ def ensure_node() -> None:
         )
 
 
-def ensure_cdk(say: Say = print) -> None:
+def ensure_cdk(say: Say = _print) -> None:
     """Install the CDK command line that package-lock.json pins. Raises LocalError."""
     ensure_node()
     stamp = ROOT / "node_modules" / ".made-from"
@@ -116,9 +120,11 @@ def _run(command: list[str], complaint: str) -> None:
 
 
 def _shown(line: str) -> str:
-    if line.startswith("Collecting ") and sys.stdout.isatty():
-        sys.stdout.write(f"\r\033[K  {line.split()[1]}\r")
-        sys.stdout.flush()
+    """Tell what pip is at: each package in place on a terminal, only the long last phase elsewhere."""
+    if line.startswith("Installing collected packages"):
+        print(f"  unpacking {line.count(',') + 1} packages …", flush=True)
+    elif line.startswith("Collecting ") and sys.stdout.isatty():
+        print(f"\033[K  {line.split()[1]}", end="\r", flush=True)
     return line
 
 
