@@ -163,6 +163,11 @@ class World:
         except (Exception, Crash):
             return  # the next round is a minute away
 
+    @property
+    def tidied(self) -> bool:
+        """Whether the janitor had to come."""
+        return "dead.read" in self.wire.calls
+
     def announced(self) -> Counter[tuple[str, str]]:
         """How often each webhook id was sent, with the event it told."""
         return Counter(

@@ -18,6 +18,14 @@ PLACES = st.tuples(st.integers(0, 120), st.sampled_from(Fault))
 
 
 @TOLD
+def test_when_nothing_goes_wrong_no_janitor_is_needed(story):
+    world = story.world()
+
+    assert story.play(world) == story.ends
+    assert not world.tidied
+
+
+@TOLD
 @BROKEN
 def test_a_fault_at_any_call_of_a_port_changes_nothing_about_the_end(story, fault):
     for nth in range(story.length):

@@ -69,6 +69,7 @@ def test_a_job_canceled_at_any_moment_stays_canceled_and_leaves_nothing(story):
     for world, done in meddled(story, cancel):
         ends = settled(world)
 
+        assert not world.tidied
         if done:
             row = world.jobs.get("job-1")
             assert row is None or row.status is Status.CANCELED
@@ -92,6 +93,7 @@ def test_a_job_deleted_at_any_moment_leaves_no_trace(story):
     for world, done in meddled(story, delete):
         settled(world)
 
+        assert not world.tidied
         assert (world.jobs.get("job-1") is None) == (done or "gone" in _name(story))
         assert not [key for key in world.objects.files if "/job-1/" in key and done]
 
@@ -101,6 +103,7 @@ def test_a_job_renamed_at_any_moment_keeps_its_name_and_its_end(story):
     for world, done in meddled(story, rename):
         assert settled(world) == story.ends
 
+        assert not world.tidied
         if done and "gone" not in _name(story):
             assert world.job().title == "Hail"
 
