@@ -43,18 +43,18 @@ def _interleave(rounds: int, warm: int) -> Samples:
         module: {way: [] for way in WAYS} for module in (OURS, THEIRS)
     }
     with cloud_stub() as address:
-        environment = _environment(address)
+        told = environment(address)
         for turn in range(rounds + 1):
             for module in (OURS, THEIRS):
-                sample = _sample(module, warm, environment)
+                sample = _sample(module, warm, told)
                 for way in WAYS if turn else ():
                     samples[module][way].append(sample[way])
     return samples
 
 
-def _sample(module: str, warm: int, environment: Mapping[str, str]) -> dict[str, float]:
+def _sample(module: str, warm: int, told: Mapping[str, str]) -> dict[str, float]:
     command = [sys.executable, "-m", "bench.sample", module, str(warm)]
-    said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+    said = subprocess.run(command, env=told, stdout=subprocess.PIPE, text=True, check=True).stdout
     sample: dict[str, float] = json.loads(said.splitlines()[-1])
     return sample
 
@@ -63,7 +63,7 @@ def _ratio(spreads: Mapping[str, Mapping[str, Spread]], way: str) -> float:
     return round(spreads[OURS][way].median / spreads[THEIRS][way].median, 3)
 
 
-def _environment(address: str) -> dict[str, str]:
+def environment(address: str) -> dict[str, str]:
     settings = ApiSettings(
         stage="bench",
         jobs_table="jobs",

@@ -24,9 +24,12 @@ class Spread:
     def __str__(self) -> str:
         return f"{self.median:.3g} ({self.low:.3g}–{self.high:.3g})"
 
-    def rounded(self) -> list[float]:
+    def times(self, factor: float) -> "Spread":
+        return Spread(self.median * factor, self.low * factor, self.high * factor)
+
+    def rounded(self, digits: int = 3) -> list[float]:
         """[median, min, max]."""
-        return [round(value, 3) for value in (self.median, self.low, self.high)]
+        return [round(value, digits) for value in (self.median, self.low, self.high)]
 
 
 def parser(prog: str, description: str | None) -> argparse.ArgumentParser:

@@ -70,7 +70,7 @@ async def refused(request: Request, error: RequestError) -> Problem:
 
 @app.exception_handler(RequestValidationError)
 async def invalid(request: Request, error: RequestValidationError) -> Problem:
-    faults = [Pointer("/".join(map(str, fault["loc"][1:])), fault["msg"]) for fault in error.errors()]
+    faults = [Pointer("/" + "/".join(map(str, fault["loc"][1:])), fault["msg"]) for fault in error.errors()]
     return _problem(request, 422, "invalid_request", "; ".join(f.detail for f in faults), faults)
 
 
@@ -99,7 +99,7 @@ def _origin(request: Request) -> str:
     return f"{scheme}://{request.headers.get('host', '')}/{stage}"
 
 
-mangum = Mangum(app, lifespan="off")
+mangum = Mangum(app, lifespan="off", text_mime_types=[JSON, PROBLEM_JSON, "text/"])
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
