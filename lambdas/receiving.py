@@ -20,7 +20,7 @@ def receive(
     failures = [record for record in event["Records"] if not _handled(record, act, log)]
     for record in failures:
         received = int(record["attributes"]["ApproximateReceiveCount"])
-        seconds = min(LONGEST_PAUSE, pause * 2 ** (received - 1)) * (0.75 + random.random() / 2)
+        seconds = min(LONGEST_PAUSE, pause * 2 ** (received - 1)) * (0.75 + random.random() / 2)  # nosec B311
         _put_off(record, defer, round(seconds), log)
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failures]}
 

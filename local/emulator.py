@@ -124,8 +124,6 @@ class Emulator:
             "LOG_LEVEL": "WARNING",
             # Not the emulator's level, and not silence: it waits 50 ms for a function that logs nothing.
             "POWERTOOLS_LOG_LEVEL": "INFO",
-            # The emulator's own level would be the functions' too, and it waits 50 ms for one that logs nothing.
-            "POWERTOOLS_LOG_LEVEL": "INFO",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": KEY,
