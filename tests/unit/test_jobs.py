@@ -56,6 +56,12 @@ def test_what_has_ended_cannot_be_canceled(ended):
     assert refused.value.code == "already_terminal"
 
 
+def test_what_is_canceled_has_ended_and_is_due_at_once():
+    canceled = a_job().canceled(LATER)
+
+    assert (canceled.status, canceled.completed_at, canceled.due_at) == (Status.CANCELED, LATER, LATER)
+
+
 def test_what_is_erased_has_ended_and_is_due_at_once():
     pending, done = a_job().erased(LATER), a_finished_job().erased(LATER)
 
