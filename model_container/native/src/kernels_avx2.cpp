@@ -1,5 +1,7 @@
 // For x86 CPUs since 2013. Compiled with -mavx2; nothing of the C++ library may be instantiated here.
 
+#include <immintrin.h>
+
 #include <cstdint>
 #include <cstring>
 

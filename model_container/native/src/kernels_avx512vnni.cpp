@@ -1,6 +1,8 @@
 // For x86 CPUs with AVX-512 VNNI: Intel since Cascade Lake, AMD since Zen 4. Compiled with their flags; nothing of
 // the C++ library may be instantiated here.
 
+#include <immintrin.h>
+
 #include <cstdint>
 #include <cstring>
 

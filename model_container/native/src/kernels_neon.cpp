@@ -1,5 +1,7 @@
 // For ARM CPUs with the dot product: Graviton 2 and later, Apple M1 and later. Compiled with +dotprod.
 
+#include <arm_neon.h>
+
 #include <cstdint>
 #include <cstring>
 

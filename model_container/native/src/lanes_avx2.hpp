@@ -1,7 +1,5 @@
 // Sixteen lanes in two AVX2 registers. Meaning of each operation: lanes_portable.hpp.
 
-#include <immintrin.h>
-
 struct Floats {
     __m256 a, b;
 };

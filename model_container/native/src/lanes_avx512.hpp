@@ -1,7 +1,5 @@
 // Sixteen lanes in one AVX-512 register; products of bytes by VNNI. Meaning of each operation: lanes_portable.hpp.
 
-#include <immintrin.h>
-
 struct Floats {
     __m512 v;
 };

@@ -1,7 +1,5 @@
 // Sixteen lanes in four NEON registers; products of bytes by SDOT. Meaning of each operation: lanes_portable.hpp.
 
-#include <arm_neon.h>
-
 struct Floats {
     float32x4_t v[4];
 };
