@@ -48,8 +48,10 @@ def synthesize(folder: Path, context: Mapping[str, Any], say: Say) -> Path:
         say("Synthesizing the stacks (up to a minute when the functions' packages are not built yet) …")
         draft = folder / f"draft-{os.getpid()}"
         _run_app(draft, context)
-        shutil.rmtree(made, ignore_errors=True)
-        draft.rename(made)
+        try:
+            draft.rename(made)
+        except OSError:  # another run of the same sources was first
+            shutil.rmtree(draft, ignore_errors=True)
         _forget_oldest(folder)
     os.utime(made)
     return made
