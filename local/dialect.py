@@ -5,6 +5,7 @@ any. `adapt` changes only what would fail or cost seconds for nothing; what Clou
 done with the resources it removes is done by local/completion.py.
 """
 
+import string
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ def adapt(template: Template, folders: Mapping[str, str]) -> Template:
     }
 
     def rule(node: dict[str, Any]) -> dict[str, Any]:
-        return _with_batches(_arn_for_ref(node, secrets))
+        return _without_punctuation(_with_batches(_arn_for_ref(node, secrets)))
 
     rewritten: Template = _everywhere({**template, "Resources": adapted}, rule)
     return _without_bootstrap(rewritten)
@@ -105,6 +106,13 @@ def _with_batches(node: dict[str, Any]) -> dict[str, Any]:
     actions = [actions] if isinstance(actions, str) else actions
     batches = [action + "Batch" for action in actions if action in BATCHED]
     return {**node, "Action": [*actions, *batches]} if batches else node
+
+
+def _without_punctuation(node: dict[str, Any]) -> dict[str, Any]:
+    """Of what a generated secret must not hold, the emulator heeds only characters that are listed."""
+    if not node.get("ExcludePunctuation"):
+        return node
+    return {**node, "ExcludeCharacters": node.get("ExcludeCharacters", "") + string.punctuation}
 
 
 def _everywhere(value: Any, rule: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:

@@ -110,3 +110,21 @@ def test_the_assets_to_upload_are_those_that_functions_run_from() -> None:
 
     assert asset_keys(template) == {"abc.zip"}
     assert asset_bucket(template) == "assets-000000000000-us-east-1"
+
+
+def test_a_secret_without_punctuation_lists_it() -> None:
+    generated = {"GenerateSecretString": {"PasswordLength": 48, "ExcludePunctuation": True}}
+
+    told = adapted({"Token": {**SECRET, "Properties": generated}})["Resources"]["Token"]["Properties"]
+
+    assert set("!/+=_-") < set(told["GenerateSecretString"]["ExcludeCharacters"])
+
+
+def test_an_alarm_on_a_sum_of_metrics_is_left_out() -> None:
+    plain, sums = {"MetricName": "Errors"}, {"Metrics": [{"Id": "sum", "Expression": "a + b"}]}
+    alarms = {
+        name: {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+        for name, properties in (("Plain", plain), ("Sums", sums))
+    }
+
+    assert set(adapted(alarms)["Resources"]) == {"Plain"}
