@@ -1,0 +1,38 @@
+"""The engine's tests need its packages; without them pytest names this file as skipped, with the reason."""
+
+import pytest
+
+pytest.importorskip("onnxruntime", reason="model_container/requirements-dev.txt is not installed")
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from model_container.pack import pack
+from tests.engine import tiny
+
+Folders = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """checkpoints(kind) → the folder of a tiny checkpoint, written once."""
+
+    @cache
+    def folder(kind: str) -> Path:
+        return tiny.write(tmp_path_factory.mktemp("checkpoints") / kind, kind)
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packs(checkpoints: Folders, tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """packs(kind, weights) → the folder of the same, packed once."""
+
+    @cache
+    def folder(kind: str, weights: str = "fp32") -> Path:
+        target = tmp_path_factory.mktemp("packs") / f"{kind}-{weights}"
+        pack(checkpoints(kind), target, weights)
+        return target
+
+    return folder
