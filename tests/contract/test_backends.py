@@ -1,0 +1,144 @@
+"""The contract of ports.Backend. A host of a model joins by one line in HOSTS."""
+
+import io
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from lambdas.backends.mock import MockBackend, music, silence
+from lambdas.core.errors import BackendError, TransientError
+from lambdas.core.jobs import Ticket
+from lambdas.core.ports import Backend, Failed, Finished, Running, Work
+from tests.fakes.examples import NOW, PIECE
+from tests.fakes.hosts import MemoryHost
+from tests.fakes.stores import MemoryObjects, Time
+
+SECONDS = 2.0
+KEY = "raw/job-1/1"
+CHECKS = 1000  # after which a host is never going to be done
+
+Put = Callable[[str, bytes], None]
+HOSTS: dict[str, Callable[[Put, Time], Backend]] = {
+    "mock, music": lambda put, clock: MockBackend(music, put, clock),
+    "mock, silence": lambda put, clock: MockBackend(silence, put, clock),
+    "memory": lambda put, clock: MemoryHost(put, audio=silence(PIECE.but(duration=SECONDS))),
+}
+
+
+@dataclass
+class Site:
+    """A host, and the bucket that it uploads to."""
+
+    host: Backend
+    time: Time
+    objects: MemoryObjects
+
+    def work(self, prompt: str = "folk music: rain", attempt: int = 1) -> Work:
+        piece = PIECE.but(effective_prompt=prompt, duration=SECONDS)
+        return Work(f"job-1-{attempt}", attempt, piece, self.objects.upload(f"raw/job-1/{attempt}", 3600))
+
+    def end(self, ticket: Ticket) -> Finished | Failed:
+        """What becomes of the work, asked as often as the host wants to be."""
+        self.time.pass_by(ticket.check_after)
+        seen = 0.0
+        for _ in range(CHECKS):
+            state = self.host.check(ticket)
+            if not isinstance(state, Running):
+                return state
+            assert 0 <= seen <= state.progress <= 1
+            assert state.check_after > 0
+            seen = state.progress
+            self.time.pass_by(state.check_after)
+        raise AssertionError("never done")
+
+
+@pytest.fixture(params=HOSTS)
+def site(request: pytest.FixtureRequest) -> Site:
+    time = Time(NOW)
+    objects = MemoryObjects(time)
+
+    def put(link: str, audio: bytes) -> None:
+        if not objects.send(link, audio):
+            raise TransientError("upload_refused", "The link is dead.")
+
+    return Site(HOSTS[request.param](put, time), time, objects)
+
+
+def test_work_ends_with_audio_of_the_length_asked_at_its_address(site: Site) -> None:
+    ticket = site.host.start(site.work())
+
+    assert isinstance(site.end(ticket), Finished)
+    with wave.open(io.BytesIO(site.objects.files[KEY])) as audio:
+        assert audio.getnframes() == round(SECONDS * audio.getframerate())
+
+
+def test_a_ticket_survives_being_written_down(site: Site) -> None:
+    ticket = site.host.start(site.work())
+
+    assert isinstance(site.end(Ticket.model_validate_json(ticket.model_dump_json())), Finished)
+
+
+def test_finished_work_stays_finished(site: Site) -> None:
+    ticket = site.host.start(site.work())
+
+    first = site.end(ticket)
+    site.time.pass_by(3600)
+
+    assert site.host.check(ticket) == first
+
+
+def test_the_same_work_twice_ends_with_the_same_audio(site: Site) -> None:
+    site.end(site.host.start(site.work()))
+    first = site.objects.files[KEY]
+
+    site.end(site.host.start(site.work()))
+
+    assert site.objects.files[KEY] == first
+
+
+def test_each_attempt_has_its_own_address(site: Site) -> None:
+    for attempt in (1, 2):
+        site.end(site.host.start(site.work(attempt=attempt)))
+
+    assert set(site.objects.files) == {KEY, "raw/job-1/2"}
+
+
+def test_canceling_is_fine_while_it_works_when_it_is_done_and_again(site: Site) -> None:
+    ticket = site.host.start(site.work())
+
+    site.host.cancel(ticket)
+    site.end(ticket)
+    site.host.cancel(ticket)
+
+
+def test_canceling_what_the_host_does_not_know_is_fine(site: Site) -> None:
+    site.host.cancel(Ticket(id="nobody's"))
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTS if name != "memory"])
+def test_a_ticket_that_the_host_does_not_know_is_a_failure_and_no_accident(name: str) -> None:
+    host = HOSTS[name](lambda link, audio: None, Time(NOW))
+
+    try:
+        state = host.check(Ticket(id="nobody's"))
+    except BackendError:
+        return
+    assert isinstance(state, Failed)
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTS if name != "memory"])
+def test_an_address_that_takes_no_audio_is_worth_another_try(name: str) -> None:
+    def refuse(link: str, audio: bytes) -> None:
+        raise TransientError("upload_refused", "The link is dead.")
+
+    time = Time(NOW)
+    site = Site(HOSTS[name](refuse, time), time, MemoryObjects(time))
+
+    try:
+        state = site.end(site.host.start(site.work()))
+    except TransientError:
+        return
+    assert isinstance(state, Failed)
+    assert state.transient
