@@ -8,7 +8,7 @@ it, its answers to our calls are.
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,8 +31,7 @@ class Journey:
     meter: Meter = field(default_factory=Meter)
     api_ms: list[float] = field(default_factory=list)
     conductor_ms: list[float] = field(default_factory=list)
-    compose_s: float = 0.0
-    master_s: float = 0.0
+    music_s: float = 0.0  # composing and mastering
     gigabytes: float = 0.0
     wav_gigabytes: float = 0.0
 
@@ -50,14 +49,17 @@ class Stage:
         self._journey = Journey()
         _become(cloud)
         from lambdas import api, conductor, wiring
+        from lambdas.audio.mastering import Mastering
         from lambdas.aws import clients
-        from lambdas.backends import upload
+        from lambdas.backends import mock, upload
 
         clients.session().register("before-call", self._before_call)
         self._upload = upload.put
         vars(upload)["put"] = self._put
+        vars(mock)["music"] = self._timed(mock.music)
+        setattr(Mastering, "master", self._timed(Mastering.master))  # noqa: B010 - a method, for mypy
         os.environ[VARIABLE] = _settings(cloud, API)
-        self._reader = wiring.api().reader
+        wiring.api()
         os.environ[VARIABLE] = _settings(cloud, CONDUCTOR)
         self._parts = wiring.conducting()
         self._api, self._conductor = api.handler, conductor.handler
@@ -76,7 +78,8 @@ class Stage:
         answer = self._invoke(self._api, events.get(f"/jobs/{job_id}"), journey.api_ms)
         if '"completed"' not in answer["body"]:
             raise SystemExit(f"The job did not complete: {answer['body']}")
-        self._time_music(job_id, journey)
+        self._journey = Journey()  # what follows is not the job's doing
+        self._weigh(job_id, journey)
         self._price(journey)
         return journey
 
@@ -112,17 +115,30 @@ class Stage:
         meter.usd["s3"] += prices.S3_GET + journey.gigabytes * prices.S3_GB_MONTH / 30
         meter.usd["xray"] += prices.TRACE * (len(journey.api_ms) + len(journey.conductor_ms))
 
-    def _time_music(self, job_id: str, journey: Journey) -> None:
-        """Composing and mastering of this job once more, alone."""
-        conductor = self._parts.conductor
-        job = conductor.jobs.get(job_id)
-        if job is None or job.audio is None:
+    def music(self, job_id: str) -> float:
+        """Seconds that composing and mastering a finished job's piece takes in this process, alone."""
+        job = self._parts.conductor.jobs.get(job_id)
+        if job is None:
             raise SystemExit(f"Job {job_id} is gone.")
-        started = time.perf_counter()
-        raw = conductor.backends["mock"].compose(job.piece)  # type: ignore[attr-defined]
-        composed = time.perf_counter()
-        conductor.mastering.master(raw, job.label)
-        journey.compose_s, journey.master_s = composed - started, time.perf_counter() - composed
+        self._journey = Journey()
+        backend = self._parts.conductor.backends["mock"]
+        raw = backend.compose(job.piece)  # type: ignore[attr-defined]
+        self._parts.conductor.mastering.master(raw, job.label)
+        return self._journey.music_s
+
+    def _timed(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*given: Any) -> Any:
+            started = time.perf_counter()
+            made = make(*given)
+            self._journey.music_s += time.perf_counter() - started
+            return made
+
+        return timed
+
+    def _weigh(self, job_id: str, journey: Journey) -> None:
+        job = self._parts.conductor.jobs.get(job_id)
+        if job is None or job.audio is None:
+            raise SystemExit(f"Job {job_id} has no audio.")
         sizes = {form.value: file.bytes / 1e9 for form, file in job.audio.files.items()}
         journey.gigabytes, journey.wav_gigabytes = sum(sizes.values()), sizes["wav"]
 

@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 120
 class Trip:
     """One job. Seconds; `model_s` and `mastering_s` as the job tells them, hops within them included."""
 
+    job_id: str
     submit_s: float
     total_s: float
     model_s: float
@@ -35,10 +36,11 @@ def trip(cloud: LocalCloud, client: httpx.Client, request: dict[str, Any]) -> Tr
     submitted = time.perf_counter() - clock
     if answer.status_code != 202:
         raise SystemExit(f"POST /generate answered {answer.status_code}: {answer.text}")
-    done = _finished(cloud, answer.json()["job_id"], clock + PATIENCE_SECONDS)
+    job_id = answer.json()["job_id"]
+    done = _finished(cloud, job_id, clock + PATIENCE_SECONDS)
     ended = datetime.fromisoformat(done["completed_at"]).timestamp()
     timings = done["timings"]
-    return Trip(submitted, ended - started, timings["model_s"], timings["mastering_s"])
+    return Trip(job_id, submitted, ended - started, timings["model_s"], timings["mastering_s"])
 
 
 def _finished(cloud: LocalCloud, job_id: str, until: float) -> dict[str, Any]:
