@@ -22,7 +22,7 @@ Bytes = NDArray[np.uint8]
 
 
 class Format(IntEnum):
-    """How matrices are stored. INT8 is for use, FP32 and BF16 are for reference, INT4 a draft of the model."""
+    """How matrices are stored. INT8 is for use, FP32 and BF16 are for reference, INT4 is for drafts."""
 
     FP32 = 0
     BF16 = 1
