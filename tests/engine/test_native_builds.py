@@ -1,4 +1,4 @@
-"""The native decoder under sanitizers and on an emulated ARM: the same bits, and nothing undefined on the way."""
+"""The native decoder under sanitizers and on an emulated ARM: the same bits, nothing undefined on the way."""
 
 import shutil
 import subprocess
