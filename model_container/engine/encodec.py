@@ -126,7 +126,7 @@ class CodecStream:
         return min(left, chunk) if self._ended or left >= chunk else 0
 
     def _sound(self, count: int) -> FloatArray:
-        """Sound of the next frames: their features and CONTEXT more on each side, where the signal has them."""
+        """Sound of the next frames, made from their features and CONTEXT more on each side."""
         start, end = self._sounded, self._sounded + count
         self._feature(min(end + CONTEXT, self._latents.end))
         first = max(start - CONTEXT, 0)

@@ -58,7 +58,7 @@ class MelodyPrefix:
             self._weight, self._bias = arrays["weight"], arrays["bias"]
 
     def states(self, text: FloatArray, melody: FloatArray | None) -> FloatArray:
-        """text [T, hidden], melody [frames, bins] or none → the conditional row's and the unconditional row's.
+        """text [T, hidden], melody [frames, bins] or none → the conditional row and the unconditional.
 
         No melody is the first pitch class throughout, as in training; no text, zeros.
         """

@@ -1,0 +1,150 @@
+"""Many songs on one model: they join and leave at any step (continuous batching; Yu et al. 2022, "Orca").
+
+Knows slots and turns. Must not know threads, queues to the outside, or how a song is made.
+
+Songs wait in line for a slot. One that holds a slot is first prefilled, a piece each round, while the others
+go on; then it gets a column each round like them. A song of several windows goes to the end of the line after
+each of them if others wait, so that long pieces share the slots with short ones.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from model_container.engine.decoder import FloatArray
+from model_container.engine.generate import Window, decode, prefill
+from model_container.engine.model import Model
+from model_container.engine.song import Song
+
+logger = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Who a song is for. Must not block: all songs would wait."""
+
+    def stopped(self) -> bool:
+        """Whether the rest of the song is no longer wanted."""
+        ...
+
+    def hear(self, sound: FloatArray, made: int) -> None:
+        """Sound that follows on the last, [channels, samples], and how many frames are made by now."""
+        ...
+
+    def end(self, error: Exception | None) -> None:
+        """Nothing follows: the song is whole, or it failed. Not called when it was stopped."""
+        ...
+
+
+@dataclass(eq=False)
+class _Turn:
+    """A song's window in a slot."""
+
+    song: Song
+    listener: Listener
+    window: Window
+    prefilling: Iterator[None] | None
+
+
+class Batch:
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._line: deque[tuple[Song, Listener]] = deque()
+        self._turns: dict[int, _Turn] = {}
+        self.rounds = 0
+        self.columns = 0  # of all songs; a round of n songs makes n
+
+    @property
+    def waiting(self) -> int:
+        return len(self._line)
+
+    @property
+    def running(self) -> int:
+        return len(self._turns)
+
+    def join(self, song: Song, listener: Listener) -> None:
+        self._line.append((song, listener))
+
+    def advance(self) -> bool:
+        """One round. False if there was nothing to do."""
+        self._drop_stopped()
+        self._admit()
+        if not self._turns:
+            return False
+        self._prefill()
+        ready = [turn for _, turn in sorted(self._turns.items()) if turn.prefilling is None]
+        if ready:
+            self._decode(ready)
+        return True
+
+    def _drop_stopped(self) -> None:
+        self._line = deque((song, listener) for song, listener in self._line if not listener.stopped())
+        for turn in list(self._turns.values()):
+            if turn.listener.stopped():
+                self._leave(turn)
+
+    def _admit(self) -> None:
+        free = (slot for slot in range(self._model.decoder.slots) if slot not in self._turns)
+        for slot in free:
+            if not self._line:
+                return
+            song, listener = self._line.popleft()
+            self._seat(song, listener, slot)
+
+    def _seat(self, song: Song, listener: Listener, slot: int) -> None:
+        try:
+            window = song.window(slot)
+        except Exception as error:  # whatever it is, it is this song's, and the others go on
+            logger.exception("a song could not be started")
+            listener.end(error)
+            return
+        self._turns[slot] = _Turn(song, listener, window, prefill(self._model, window))
+
+    def _prefill(self) -> None:
+        """One piece for the song that has held its slot longest among those not prefilled."""
+        turn = next((turn for turn in self._turns.values() if turn.prefilling is not None), None)
+        if turn is None or turn.prefilling is None:
+            return
+        try:
+            if next(turn.prefilling, self) is self:
+                turn.prefilling = None
+        except Exception as error:
+            self._fail([turn], error)
+
+    def _decode(self, turns: list[_Turn]) -> None:
+        try:
+            decode(self._model, [turn.window for turn in turns])
+        except Exception as error:
+            self._fail(turns, error)
+            return
+        self.rounds += 1
+        self.columns += len(turns)
+        for turn in turns:
+            try:
+                self._listen(turn)
+            except Exception as error:
+                self._fail([turn], error)
+
+    def _listen(self, turn: _Turn) -> None:
+        sound = turn.song.listen(turn.window)
+        turn.listener.hear(sound, turn.song.made)
+        if not turn.window.codes.done:
+            return
+        self._leave(turn)
+        if turn.song.done:
+            turn.listener.end(None)
+        elif self._line:
+            self._line.append((turn.song, turn.listener))
+        else:
+            self._seat(turn.song, turn.listener, turn.window.slot)
+
+    def _fail(self, turns: list[_Turn], error: Exception) -> None:
+        logger.error("songs failed", exc_info=error)
+        for turn in turns:
+            self._leave(turn)
+            turn.listener.end(error)
+
+    def _leave(self, turn: _Turn) -> None:
+        del self._turns[turn.window.slot]
+        self._model.decoder.release(turn.window.slot)

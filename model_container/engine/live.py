@@ -1,0 +1,151 @@
+"""A batch that runs on a thread of its own, and songs that others can listen to, stop, or wait for.
+
+Knows threads. Must not know how songs are made, or HTTP.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Self
+
+from model_container.engine.batch import Batch
+from model_container.engine.decoder import FloatArray
+from model_container.engine.model import Model
+from model_container.engine.song import Request, Song
+from model_container.engine.windows import Windows
+
+logger = logging.getLogger(__name__)
+
+
+class FullError(Exception):
+    """As many songs wait as may; try again later."""
+
+
+class ClosedError(Exception):
+    """The engine takes no more songs."""
+
+
+class Live:
+    """A song as its listener sees it: iterate for its sound as it is made. At most its own length is kept."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self.made = 0
+        self._pieces: queue.SimpleQueue[FloatArray | Exception | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._ended = False
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        """Pieces of sound [channels, samples] until the song ends. Raises what made it fail."""
+        while (piece := self._pieces.get()) is not None:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    def stop(self) -> None:
+        """The rest is not wanted. Whoever iterates is released."""
+        self._stopped.set()
+        self._pieces.put(None)
+
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def hear(self, sound: FloatArray, made: int) -> None:
+        self.made = made
+        if sound.shape[1]:
+            self._pieces.put(sound)
+
+    def end(self, error: Exception | None) -> None:
+        self._ended = True
+        self._pieces.put(error)
+
+    @property
+    def finished(self) -> bool:
+        return self._ended or self.stopped()
+
+
+class Engine:
+    """Use it in a `with`: leaving it takes no more songs and returns when those it has are made."""
+
+    def __init__(self, model: Model, *, queue_size: int = 16, windows: Windows | None = None) -> None:
+        self.model = model
+        self._windows = windows or Windows()
+        self._capacity = model.decoder.slots + queue_size
+        self._batch = Batch(model)
+        self._songs: list[Live] = []
+        self._arrivals: list[tuple[Song, Live]] = []
+        self._closed = False
+        self._change = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="engine")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._thread.join()
+
+    def play(self, request: Request) -> Live:
+        """Start a song as soon as a slot is free.
+
+        Raises FullError, ClosedError, or ValueError for a request that the model cannot fulfil.
+        """
+        self._refuse()  # before the work of looking at the request
+        song, live = Song(self.model, request, self._windows), Live(request.frames)
+        with self._change:
+            self._refuse()
+            self._songs.append(live)
+            self._arrivals.append((song, live))
+            self._change.notify()
+        return live
+
+    def close(self) -> None:
+        """Take no more songs; those that were taken are finished."""
+        with self._change:
+            self._closed = True
+            self._change.notify()
+
+    def stats(self) -> dict[str, int]:
+        """Songs waiting and running, rounds and columns since the start."""
+        batch = self._batch
+        waiting = batch.waiting + len(self._arrivals)
+        return {
+            "waiting": waiting,
+            "running": batch.running,
+            "rounds": batch.rounds,
+            "columns": batch.columns,
+        }
+
+    def _refuse(self) -> None:
+        with self._change:
+            if self._closed:
+                raise ClosedError("the engine is stopping")
+            self._songs = [live for live in self._songs if not live.finished]
+            if len(self._songs) >= self._capacity:
+                raise FullError(f"{len(self._songs)} songs are waiting or being made")
+
+    def _run(self) -> None:
+        try:
+            while self._seat():
+                self._batch.advance()
+        except Exception as error:  # nobody may be left waiting for a thread that is gone
+            logger.exception("the engine broke")
+            self.close()
+            for live in self._songs:
+                live.end(error)
+
+    def _seat(self) -> bool:
+        """Let arrivals join; sleep while there is nothing to do. False when closed and all is made."""
+        with self._change:
+            while not (self._arrivals or self._busy or self._closed):
+                self._change.wait()
+            for song, live in self._arrivals:
+                self._batch.join(song, live)
+            self._arrivals.clear()
+            return self._busy or not self._closed
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._batch.waiting or self._batch.running)
