@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.core.conducting import LONGEST_WAIT, backoff
+from lambdas.core.conducting import LONGEST_WAIT, MISSES, backoff
 from lambdas.core.errors import PermanentError
 from lambdas.core.jobs import GRACE, Job, Status, keys_of
 from lambdas.core.ports import Failed, Finished, Message, Running
@@ -146,6 +146,19 @@ def test_a_check_that_says_no_for_good_ends_the_job():
     world.run()
 
     assert settled(world) == [Status.FAILED]
+
+
+def test_a_host_that_stops_answering_is_called_off_at_last_and_the_next_try_begins():
+    world = World()
+    world.hosts["first"].answers = (*[NOT_NOW] * MISSES, Finished())
+
+    world.submit()
+    world.run()
+
+    assert settled(world) == [Status.COMPLETED]
+    assert [trial.code for trial in world.job().trials] == ["throttled"]
+    assert set(world.hosts["first"].canceled) == {"first:job-1-1"}
+    assert world.hosts["first"].tickets == ["first:job-1-1", "first:job-1-2"]
 
 
 @pytest.mark.parametrize(("audio", "code"), [(None, "audio_missing"), (b"noise", "audio_unusable")])
