@@ -59,22 +59,17 @@ class World:
 
     def _assemble(self, chains: dict[str, tuple[str, ...]]) -> None:
         wire, clock, models, ids = self.wire.through, self.time, offered(chains), count(1)
-        jobs, queue, objects = (
-            wire("jobs", self.jobs),
-            wire("queue", self.queue),
-            wire("objects", self.objects),
-        )
+        jobs, queue = wire("jobs", self.jobs), wire("queue", self.queue)
+        objects, links = wire("objects", self.objects), wire("links", self.objects)
         ledger, deliveries = wire("ledger", self.ledger), wire("deliveries", self.deliveries)
         hosts = {name: wire(name, host) for name, host in self.hosts.items()}
-        self.submitter = Submitter(
-            jobs, queue, ledger, models, clock, draw_seed=lambda: 7, draw_id=lambda: f"job-{next(ids)}"
-        )
+        self.submitter = Submitter(jobs, queue, ledger, models, clock, lambda: 7, lambda: f"job-{next(ids)}")
         self.library = Library(jobs, jobs, queue, objects, models, clock)
         self.conductor = Conductor(
             jobs=jobs,
             queue=queue,
             objects=objects,
-            links=wire("links", self.objects),
+            links=links,
             mastering=wire("mastering", self.mastering),
             settling=Settling(jobs, objects, ledger, deliveries, hosts),
             backends=hosts,
@@ -85,10 +80,8 @@ class World:
             token=lambda: f"worker-{next(ids)}",
         )
         self.janitor = Janitor(jobs, jobs, queue, wire("dead", self.queue.dead), clock)
-        reader = Reader(wire("links", self.objects), "bucket", timedelta(hours=1))
-        self.announcer = Announcer(
-            jobs, deliveries, wire("courier", self.courier), reader, lambda: b"secret", clock, lambda: 0.0
-        )
+        reader, courier = Reader(links, "bucket", timedelta(hours=1)), wire("courier", self.courier)
+        self.announcer = Announcer(jobs, deliveries, courier, reader, lambda: b"secret", clock, lambda: 0.0)
 
     def submit(
         self, request: GenerateRequest = REQUEST, key: str | None = "key", use_cache: bool = True

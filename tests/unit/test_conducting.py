@@ -9,8 +9,8 @@ from lambdas.core.errors import PermanentError
 from lambdas.core.jobs import GRACE, Job, Status, keys_of
 from lambdas.core.ports import Failed, Finished, Message, Running
 from lambdas.core.recordings import Format
-from tests.fakes.stories import NOT_NOW, SEEDED
-from tests.fakes.world import LEASE, OWNER, World, settled
+from tests.fakes.stories import NOT_NOW
+from tests.fakes.world import LEASE, World, settled
 
 NEVER = (Running(0.5, "Halfway", check_after=30),)
 
@@ -213,50 +213,6 @@ def test_a_finished_job_has_four_files_peaks_a_price_and_its_times():
     assert (job.progress, job.ticket is None, job.lease) == (100, False, None)
 
 
-def test_a_copy_is_answered_with_the_earlier_audio_and_asks_no_host():
-    world = World()
-    (first,) = world.submit(SEEDED)
-    world.run()
-
-    (again,) = world.submit(SEEDED, key="again")
-    world.run()
-
-    assert settled(world) == [Status.COMPLETED] * 2
-    assert world.job(again).audio == world.job(first).audio
-    assert world.job(again).cost.actual_usd == 0.0
-    assert world.hosts["first"].starts.total() == 1
-
-
-@pytest.mark.parametrize("lost", ["peaks.json", "job-1.wav"])
-def test_a_copy_whose_source_has_lost_a_file_is_made_anew(lost):
-    world = World()
-    world.submit(SEEDED)
-    world.run()
-    (again,) = world.submit(SEEDED, key="again")
-    del world.jobs.documents["job-1"]
-    world.jobs.insert(world.laws.seen.pop("job-1").but(job_id="job-1", due_at=None))
-    world.objects.remove([f"audio/1d/job-1/{lost}"])
-    world.wire.watch = lambda: None  # the source is against the law from here on
-
-    world.run()
-
-    assert world.job(again).status is Status.COMPLETED
-    assert world.job(again).copy_of is None
-    assert world.hosts["first"].starts.total() == 2
-
-
-def test_a_copy_of_a_copy_leads_to_the_same_music():
-    world = World()
-    world.submit(SEEDED)
-    world.run()
-    for key in ("again", "and again"):
-        world.submit(SEEDED, key=key)
-        world.run()
-
-    assert settled(world) == [Status.COMPLETED] * 3
-    assert world.hosts["first"].starts.total() == 1
-
-
 @pytest.mark.parametrize("job_id", ["", "job-99"])
 def test_there_is_nothing_to_do_for_a_job_that_is_not_there(job_id):
     assert World().conductor.step(job_id) is None
@@ -284,14 +240,3 @@ def test_a_step_that_breaks_frees_the_job_for_the_next_message():
     world.conductor.step("job-1")
 
     assert world.job().status is Status.COMPLETED
-
-
-def test_a_job_that_was_canceled_before_it_began_asks_no_host():
-    world = World()
-    (job_id,) = world.submit()
-
-    world.library.cancel(job_id, OWNER)
-    world.run()
-
-    assert settled(world) == [Status.CANCELED]
-    assert world.hosts["first"].starts.total() == 0

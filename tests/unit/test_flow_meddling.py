@@ -187,5 +187,16 @@ def test_meddling_at_any_two_moments_leaves_an_end(story, one, other, first, sec
     assert all(status.terminal for status in settled(world))
 
 
+def test_a_job_that_was_canceled_before_it_began_asks_no_host():
+    world = World()
+    (job_id,) = world.submit()
+
+    world.library.cancel(job_id, OWNER)
+    world.run()
+
+    assert settled(world) == [Status.CANCELED]
+    assert world.hosts["first"].starts.total() == 0
+
+
 def _name(story: Story) -> str:
     return next(name for name, other in STORIES.items() if other is story)
