@@ -1,6 +1,23 @@
 // One head of attention for one query. Quantized keys are a matrix with positions for outputs, quantized values one
 // with positions for inputs, so that both use the product of bytes. Included after kernels_math.hpp.
 
+// A query or a group of weights in two bytes, of which the second holds what rounding to the first left over. Only the
+// cache is read from memory, and with 16 bits here only its own rounding counts; the second product is free beside it.
+template <int N>
+struct Fine {
+    int8_t coarse[N], fine[N];
+    int32_t coarse_sum, fine_sum;
+    float coarse_scale, fine_scale;
+
+    explicit Fine(const float *x) {
+        float rest[N];
+        coarse_scale = quantize_group(x, N, coarse, &coarse_sum);
+        const Floats scale = splat(coarse_scale);
+        for (int i = 0; i < N; i += kLanes) store(rest + i, load(x + i) - to_floats(load_codes(coarse + i)) * scale);
+        fine_scale = quantize_group(rest, N, fine, &fine_sum);
+    }
+};
+
 // Turns scores [0, length) into weights e^(score - largest); those up to the block's end become 0. Returns their sum.
 inline float soften(float *scores, int length, int padded) {
     for (int t = length; t < padded; t++) scores[t] = -3e38f;
@@ -36,14 +53,20 @@ void append_quantized(const Head &head, int position, const float *key, const fl
 template <int D>  // D tiles of 16 make the padded head
 inline void attend_bytes(const Head &head, int length, const float *query, float *scores, float *out) {
     const int padded = (length + kPositionBlock - 1) / kPositionBlock * kPositionBlock;
-    int8_t codes[16 * D > kPositionBlock ? 16 * D : kPositionBlock];
-    int32_t sum;
-    const float scale = quantize_group(query, 16 * D, codes, &sum) / __builtin_sqrtf(float(head.size));
+    const Fine<16 * D> q(query);
+    const Floats size = splat(1.0f / __builtin_sqrtf(float(head.size)));
+    const Floats coarse_scale = splat(q.coarse_scale) * size, fine_scale = splat(q.fine_scale) * size;
     const uint8_t *keys = head.keys;
     for (int t = 0; t < padded; t += kLanes) {
-        Ints products = start8(sum);
-        for (int i = 0; i < 16 * D; i += 4, keys += 64) products = dot8(products, load_bytes(keys), quad(codes + i));
-        store(scores + t, to_floats(products) * (load(head.key_scales + t) * splat(scale)));
+        Ints coarse = start8(q.coarse_sum), fine = start8(q.fine_sum);
+        for (int i = 0; i < 16 * D; i += 4, keys += 64) {
+            const Bytes bytes = load_bytes(keys);
+            __builtin_prefetch(keys + kAhead);
+            coarse = dot8(coarse, bytes, quad(q.coarse + i));
+            fine = dot8(fine, bytes, quad(q.fine + i));
+        }
+        const Floats products = to_floats(coarse) * coarse_scale + to_floats(fine) * fine_scale;
+        store(scores + t, products * load(head.key_scales + t));
     }
     const float weights = soften(scores, length, padded);
     Floats sums[D];
@@ -52,13 +75,18 @@ inline void attend_bytes(const Head &head, int length, const float *query, float
     for (int t = 0; t < padded; t += kPositionBlock) {
         for (int i = t; i < t + kPositionBlock; i += kLanes)
             store(scores + i, load(scores + i) * load(head.value_scales + i));
-        const float step = quantize_group(scores + t, kPositionBlock, codes, &sum);
-        Ints products[D];
-        for (int d = 0; d < D; d++) products[d] = start8(sum);
+        const Fine<kPositionBlock> w(scores + t);
+        Ints coarse[D], fine[D];
+        for (int d = 0; d < D; d++) coarse[d] = start8(w.coarse_sum), fine[d] = start8(w.fine_sum);
         for (int i = 0; i < kPositionBlock; i += 4)
-            for (int d = 0; d < D; d++, values += 64)
-                products[d] = dot8(products[d], load_bytes(values), quad(codes + i));
-        for (int d = 0; d < D; d++) sums[d] = sums[d] + to_floats(products[d]) * splat(step);
+            for (int d = 0; d < D; d++, values += 64) {
+                const Bytes bytes = load_bytes(values);
+                __builtin_prefetch(values + kAhead);
+                coarse[d] = dot8(coarse[d], bytes, quad(w.coarse + i));
+                fine[d] = dot8(fine[d], bytes, quad(w.fine + i));
+            }
+        for (int d = 0; d < D; d++)
+            sums[d] = sums[d] + to_floats(coarse[d]) * splat(w.coarse_scale) + to_floats(fine[d]) * splat(w.fine_scale);
     }
     for (int d = 0; d < D; d++) store(out + d * kLanes, sums[d] * splat(1.0f / weights));
 }

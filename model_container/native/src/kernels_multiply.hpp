@@ -1,9 +1,6 @@
 // Matrix-vector products. The weights of a tile are read once for up to kRowsAtOnce rows; a row's sums do not depend
 // on how many others go with it. Included after kernels_math.hpp.
 
-// Far enough ahead of the loads that memory keeps delivering where the hardware's prefetcher stops, at a page's end.
-constexpr int kAhead = 2048;
-
 inline int64_t scales_bytes(const Matrix &m) { return (int64_t(m.width) / m.group * 32 + 63) / 64 * 64; }
 
 struct Quads {  // four codes of a row at a time

@@ -53,6 +53,10 @@ inline void store_bytes(int8_t *p, Ints x) {
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i *>(p), bytes);
 }
+inline Ints load_codes(const int8_t *p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+    return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
+}
 
 inline float largest(Floats x) {
     const __m256 h = _mm256_max_ps(x.a, x.b);

@@ -40,6 +40,9 @@ inline Floats power_of_two(Ints a) {
 inline void store_bytes(int8_t *p, Ints a) {
     _mm_storeu_si128(reinterpret_cast<__m128i *>(p), _mm512_cvtepi32_epi8(a.v));
 }
+inline Ints load_codes(const int8_t *p) {
+    return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)))};
+}
 
 inline float largest(Floats a) { return _mm512_reduce_max_ps(a.v); }
 inline float total(Floats a) {

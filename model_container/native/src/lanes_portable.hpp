@@ -57,6 +57,7 @@ inline Floats power_of_two(Ints a) {  // -126 <= a <= 127
     return r;
 }
 inline void store_bytes(int8_t *p, Ints a) { LANES p[i] = int8_t(uint8_t(uint32_t(a.lane[i]))); }
+inline Ints load_codes(const int8_t *p) { Ints r; LANES r.lane[i] = p[i]; return r; }
 
 inline float largest(Floats a) {
     float r = a.lane[0];
