@@ -184,7 +184,8 @@ def _origin() -> str:
 def _made(submission: Submission, wish: Preference | None) -> Answer:
     """The answer to `POST /generate`: the first job made, or what the same Idempotency-Key was answered."""
     parts, origin = wiring.api(), _origin()
-    jobs = submission.jobs if wish is None else _wait(submission.jobs, wish)
+    present = tuple(job for job in submission.jobs if not job.deleted)
+    jobs = present if wish is None else _wait(present, wish)
     headers: Headers = {"Location": f"{origin}/jobs/{jobs[0].job_id}"} if jobs else {}
     if wish is not None:
         headers["Preference-Applied"] = wish.applied

@@ -59,7 +59,7 @@ class Conductor:
     token: Callable[[], str] = lambda: uuid4().hex
 
     def step(self, job_id: str) -> Job | None:
-        """Bring a job one step on. Returns the job worked on; None when there was nothing to do.
+        """Bring a job one step on. Returns the job as the step left it; None when there was nothing to do.
 
         Safe to call at any time, any number of times. Raises what a port raised when that is nobody's
         plan; the job is then free for the next message.
@@ -68,13 +68,13 @@ class Conductor:
         if claimed is None:
             return None
         try:
-            self._advance(claimed)
+            return self._advance(claimed)
         except Superseded:
             self._withdraw(job_id)
+            return claimed
         except Exception:
             self._release(claimed)
             raise
-        return claimed
 
     def _claim(self, job_id: str) -> Job | None:
         for _ in range(RACES):
@@ -110,17 +110,14 @@ class Conductor:
         reason = f" The last one said: {job.trials[-1].detail}" if job.trials else ""
         return job.failed("no_backend_available", f"No host could make this music.{reason}", now)
 
-    def _advance(self, job: Job) -> None:
+    def _advance(self, job: Job) -> Job:
         if job.status.terminal:
-            self.settling.settle(job)
-        elif job.copy_of is not None:
-            self._copy(job)
-        elif job.ticket is None:
-            self._start(job)
-        else:
-            self._check(job)
+            return self._settle(job)
+        if job.copy_of is not None:
+            return self._copy(job)
+        return self._start(job) if job.ticket is None else self._check(job)
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job) -> Job:
         backend = self.backends.get(job.backend or "")
         if backend is None:
             return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
@@ -139,13 +136,14 @@ class Conductor:
             return self._fail(job, error.code, error.detail)
         check_at = self.clock() + timedelta(seconds=ticket.check_after)
         try:
-            self._save(job, lambda j: j.started(ticket, check_at))
+            started = self._save(job, lambda j: j.started(ticket, check_at))
         except Superseded:
             self.settling.call_off(backend, ticket)
             raise
-        return self.queue.send(Message(job_id=job.job_id), ticket.check_after)
+        self.queue.send(Message(job_id=job.job_id), ticket.check_after)
+        return started
 
-    def _check(self, job: Job) -> None:
+    def _check(self, job: Job) -> Job:
         backend = self.backends.get(job.backend or "")
         if backend is None or job.ticket is None:
             return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
@@ -157,32 +155,31 @@ class Conductor:
             return self._fail(job, error.code, error.detail)
         match state:
             case Running():
-                self._keep(job, state)
+                return self._keep(job, state)
             case Failed(transient=True):
-                self._retry(job, state.code, state.detail)
+                return self._retry(job, state.code, state.detail)
             case Failed():
-                self._fail(job, state.code, state.detail)
+                return self._fail(job, state.code, state.detail)
             case Finished():
-                self._finish(job, state)
+                return self._finish(job, state)
 
-    def _keep(self, job: Job, state: Running) -> None:
+    def _keep(self, job: Job, state: Running) -> Job:
         """Note the progress. Asked early, by a hint or a copy, leave the message alone that is on its way:
         each message would breed another otherwise, and checks would multiply."""
         progress = 5 + round(85 * min(max(state.progress, 0.0), 1.0))
         if job.check_at is not None and job.early(self.clock()):
             at = job.check_at
-            self._save(job, lambda j: j.progressed(progress, state.message).waiting(at))
-        else:
-            self._later(job, lambda j: j.progressed(progress, state.message), state.check_after)
+            return self._save(job, lambda j: j.progressed(progress, state.message).waiting(at))
+        return self._later(job, lambda j: j.progressed(progress, state.message), state.check_after)
 
-    def _miss(self, job: Job, backend: Backend, error: TransientError) -> None:
+    def _miss(self, job: Job, backend: Backend, error: TransientError) -> Job:
         if job.misses + 1 < MISSES:
             return self._later(job, lambda j: j.missed(), self.wait(job.misses + 1))
         if job.ticket is not None:
             self.settling.call_off(backend, job.ticket)
         return self._retry(job, error.code, error.detail)
 
-    def _finish(self, job: Job, finished: Finished) -> None:
+    def _finish(self, job: Job, finished: Finished) -> Job:
         began = self.clock()
         job = self._save(job, lambda j: j.progressed(95, "Mastering"))
         raw = self.objects.read(raw_key(job, job.attempt))
@@ -201,7 +198,7 @@ class Conductor:
                 audio, (now - began).total_seconds(), model_s, now
             ),
         )
-        return self.settling.settle(done)
+        return self._settle(done)
 
     def _store(self, job: Job, recording: Recording) -> Audio:
         keys, name = keys_of(job), job.label.title
@@ -214,7 +211,7 @@ class Conductor:
         }
         return Audio(files=files, measurement=recording.measurement)
 
-    def _copy(self, job: Job) -> None:
+    def _copy(self, job: Job) -> Job:
         """Answer a seeded request with the audio that the same request made earlier."""
         source = self.jobs.get(job.copy_of or "")
         if source is None or source.deleted or source.status is not Status.COMPLETED or source.audio is None:
@@ -226,21 +223,25 @@ class Conductor:
         done = self._save(
             job, lambda j: j.but(cost=j.cost.but(actual_usd=0.0)).completed(audio, 0.0, 0.0, now)
         )
-        return self.settling.settle(done)
+        return self._settle(done)
 
-    def _retry(self, job: Job, code: str, detail: str) -> None:
+    def _retry(self, job: Job, code: str, detail: str) -> Job:
         delay = self.wait(job.strikes + 1)
-        self._later(job, lambda j: self._struck(j, code, detail), delay)
+        return self._later(job, lambda j: self._struck(j, code, detail), delay)
 
-    def _fail(self, job: Job, code: str, detail: str) -> None:
+    def _fail(self, job: Job, code: str, detail: str) -> Job:
         now = self.clock()
-        failed = self._save(job, lambda j: j.but(ticket=None).failed(code, detail, now))
-        self.settling.settle(failed)
+        return self._settle(self._save(job, lambda j: j.but(ticket=None).failed(code, detail, now)))
 
-    def _later(self, job: Job, change: Callable[[Job], Job], delay: float) -> None:
+    def _settle(self, job: Job) -> Job:
+        self.settling.settle(job)
+        return job
+
+    def _later(self, job: Job, change: Callable[[Job], Job], delay: float) -> Job:
         at = self.clock() + timedelta(seconds=delay)
-        self._save(job, lambda j: change(j).waiting(at))
+        waiting = self._save(job, lambda j: change(j).waiting(at))
         self.queue.send(Message(job_id=job.job_id), delay)
+        return waiting
 
     def _save(self, job: Job, change: Callable[[Job], Job]) -> Job:
         """Write a change, onto the newer row if its owner renamed it meanwhile. Raises Superseded."""

@@ -76,8 +76,8 @@ class Submitter:
         memo = self._remember(name, request)
         if memo.answer is not None:
             kept = (self.jobs.get(job_id) for job_id in memo.job_ids)
-            present = tuple(job for job in kept if job and not job.deleted)
-            return Submission(present, memo.answer, replayed=True)
+            known = tuple(job for job in kept if job is not None)
+            return Submission(known, memo.answer, replayed=True)
         jobs = self._enqueue(request, model, principal, origin, memo.job_ids, use_cache)
         answered = memo.model_copy(update={"answer": render(jobs), "pending_until": None})
         self.ledger.put(name, answered.model_dump_json(), self.clock() + KEPT)
