@@ -1,15 +1,15 @@
-"""One side of the comparison, once: `python -m bench.sample MODULE WARM`, in a process that did nothing else.
+"""One side of the comparison: `python -m bench.sample MODULE`, in a process that did nothing else before.
 
-Prints one JSON object: what importing the handler and answering the first request took, then one warm
-request at the median of WARM. The clock starts where Lambda's does: the interpreter is up, nothing of the
-function is loaded.
+Imports the handler, answers a first request and prints one JSON line of what that took. Then, for every
+number that it reads, answers so many warm requests and prints the CPU milliseconds of each. The clock starts
+where Lambda's does: the interpreter is up, nothing of the function is loaded.
 """
 
 import sys
 import time
 
 
-def main(module: str, warm: int) -> dict[str, float]:
+def cold(module: str) -> dict[str, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     import importlib
 
@@ -18,23 +18,24 @@ def main(module: str, warm: int) -> dict[str, float]:
     from bench.events import Context, post
 
     _expect(handler(post(0), Context()))
-    cold_wall, cold_cpu = time.perf_counter() - wall, time.process_time() - cpu
-
-    import statistics
-
-    spent = []
-    for nth in range(warm):
-        event = post(nth + 1)
-        before = time.process_time()
-        answer = handler(event, Context())
-        spent.append(time.process_time() - before)
-        _expect(answer)
     return {
         "import_cpu_ms": 1e3 * (imported - cpu),
-        "cold_cpu_ms": 1e3 * cold_cpu,
-        "cold_wall_ms": 1e3 * cold_wall,
-        "warm_cpu_ms": 1e3 * statistics.median(spent) if spent else 0.0,
+        "cold_cpu_ms": 1e3 * (time.process_time() - cpu),
+        "cold_wall_ms": 1e3 * (time.perf_counter() - wall),
     }
+
+
+def warm(module: str, requests: int) -> list[float]:
+    from bench.events import Context, post
+
+    handler, spent = sys.modules[module].__dict__["handler"], []
+    for nth in range(requests):
+        event = post(nth)
+        before = time.process_time()
+        answer = handler(event, Context())
+        spent.append(1e3 * (time.process_time() - before))
+        _expect(answer)
+    return spent
 
 
 def _expect(answer: dict[str, object]) -> None:
@@ -42,8 +43,13 @@ def _expect(answer: dict[str, object]) -> None:
         raise SystemExit(f"The request was answered with {answer}")
 
 
-if __name__ == "__main__":
-    measured = main(sys.argv[1], int(sys.argv[2]))
+def _tell(measured: object) -> None:
     import json
 
-    print(json.dumps(measured))
+    print(json.dumps({"measured": measured}), flush=True)
+
+
+if __name__ == "__main__":
+    _tell(cold(sys.argv[1]))
+    for line in sys.stdin:
+        _tell(warm(sys.argv[1], int(line)))
