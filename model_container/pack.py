@@ -1,6 +1,9 @@
 """Turn a published checkpoint into the files that the engine maps into memory, once, and without torch.
 
-    python -m model_container.pack CHECKPOINT FOLDER [--weights int8|fp32]
+    python -m model_container.pack CHECKPOINT FOLDER [--weights int8|fp32|bf16|int4]
+
+The decoder is packed for both that can run it, our own and, where that is not compiled, ONNX Runtime; the
+other's file is never read. bf16 and int4 are for our own alone.
 
 Knows what a packed folder holds. Must not know how the engine runs it.
 """
@@ -15,14 +18,22 @@ import numpy as np
 
 from model_container.engine.checkpoint import Checkpoint
 from model_container.engine.config import CheckpointError, DecoderConfig, load_config
-from model_container.engine.model import FORMAT, MANIFEST
+from model_container.engine.decoder import DecoderWeights
+from model_container.engine.model import FORMAT, MANIFEST, NATIVE
 from model_container.engine.weights import CheckpointWeights
 from model_container.graphs.codec import build_codec
 from model_container.graphs.decoder import build_cross, build_decoder
 from model_container.graphs.quantize import Linear, float32, int8
 from model_container.graphs.text import build_text
+from model_container.native import pack as native
+from model_container.native.pack import Format
 
-LINEAR: dict[str, Linear] = {"int8": int8, "fp32": float32}
+WEIGHTS: dict[str, tuple[Format, Linear | None]] = {
+    "int8": (Format.INT8, int8),
+    "fp32": (Format.FP32, float32),
+    "bf16": (Format.BF16, None),
+    "int4": (Format.INT4, None),
+}
 # Fixed positions, tied copies and what only training needs.
 UNUSED = (
     "embed_positions.weights",
@@ -59,15 +70,25 @@ def _write(source: Path, folder: Path, weights: str) -> None:
         shutil.copyfile(source / name, folder / name)
     decoder = CheckpointWeights(checkpoint, config.decoder)
     build_text(folder / "text.onnx", checkpoint, config)
-    build_decoder(folder / "decoder.onnx", decoder, LINEAR[weights])
-    if config.decoder.melody is None:
-        build_cross(folder / "cross.onnx", decoder)
-    else:
+    _write_decoder(folder, decoder, *WEIGHTS[weights])
+    if config.decoder.melody is not None:
         _write_melody(folder, checkpoint, config.decoder, config.decoder.melody.bins)
     np.save(folder / "embeddings.npy", decoder.embeddings())
     build_codec(folder, checkpoint, config.codec)
     checkpoint.finish(UNUSED)
     (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "weights": weights}))
+
+
+def _write_decoder(folder: Path, weights: DecoderWeights, format: Format, linear: Linear | None) -> None:
+    try:
+        native.pack(weights, folder / NATIVE, format)
+    except native.PackError as error:
+        raise CheckpointError(str(error)) from error
+    if linear is None:
+        return
+    build_decoder(folder / "decoder.onnx", weights, linear)
+    if weights.config.melody is None:
+        build_cross(folder / "cross.onnx", weights)
 
 
 def _write_melody(folder: Path, checkpoint: Checkpoint, config: DecoderConfig, bins: int) -> None:
@@ -83,7 +104,7 @@ def main() -> int:
     )
     parser.add_argument("target", type=Path, metavar="FOLDER", help="where the packed files go")
     parser.add_argument(
-        "--weights", choices=LINEAR, default="int8", help="how the decoder's weights are stored"
+        "--weights", choices=WEIGHTS, default="int8", help="how the decoder's weights are stored"
     )
     arguments = parser.parse_args()
     try:

@@ -4,21 +4,24 @@ Knows what a packed folder holds. Must not know songs, slots' use or time.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from model_container.engine.config import CheckpointError, ModelConfig, load_config
+from model_container.engine.config import CheckpointError, DecoderConfig, ModelConfig, load_config
 from model_container.engine.decoder import Decoder, FloatArray
 from model_container.engine.embedding import Embedding
 from model_container.engine.encodec import Codec
 from model_container.engine.melody import MelodyPrefix
+from model_container.engine.native import NativeDecoder, kernels
 from model_container.engine.onnx_decoder import OnnxDecoder
 from model_container.engine.text import MAX_TOKENS, TextEncoder
 
 FORMAT = 1
 MANIFEST = "pack.json"
+NATIVE = "decoder.native"
 WINDOW = 1500  # frames that the model was trained on: 30 s
 
 
@@ -44,18 +47,22 @@ class Model:
         self._text, self._melody = text, melody
 
     @staticmethod
-    def load(folder: Path, *, slots: int = 1, threads: int = 1) -> "Model":
-        """Load a packed folder for so many songs at a time. Raises CheckpointError if it is none of ours."""
+    def load(folder: Path, *, slots: int = 1, threads: int = 1, decoder: str = "auto") -> "Model":
+        """Load a packed folder for so many songs at a time. Raises CheckpointError if it is none of ours.
+
+        decoder: "native", "onnx", or "auto" for native where it is compiled and packed.
+        """
         _check(folder)
         config = load_config(folder)
         positions = max_positions(config)
+        decode = DECODERS[_choose(folder) if decoder == "auto" else decoder]
         table: FloatArray = np.load(folder / "embeddings.npy", mmap_mode="r")
         return Model(
             config,
             TextEncoder(folder, threads),
             MelodyPrefix(folder, config.decoder.melody) if config.decoder.melody else None,
             Embedding(table, positions),
-            OnnxDecoder(folder, config.decoder, slots=slots, positions=positions, threads=threads),
+            decode(folder, config.decoder, slots=slots, positions=positions, threads=threads),
             Codec(folder, config.codec, channels=config.decoder.channels, threads=threads),
         )
 
@@ -67,6 +74,19 @@ class Model:
         if melody is not None:
             raise ValueError("this model takes no melody")
         return Conditions(states, None)
+
+
+def _native(
+    folder: Path, config: DecoderConfig, *, slots: int, positions: int, threads: int
+) -> NativeDecoder:
+    return NativeDecoder(folder / NATIVE, config, slots=slots, positions=positions, threads=threads)
+
+
+DECODERS: dict[str, Callable[..., Decoder]] = {"native": _native, "onnx": OnnxDecoder}
+
+
+def _choose(folder: Path) -> str:
+    return "native" if (folder / NATIVE).exists() and kernels() else "onnx"
 
 
 def max_positions(config: ModelConfig) -> int:

@@ -13,6 +13,9 @@ from tests.engine import tiny
 
 Folders = Callable[..., Path]
 
+NATIVE = pytest.param("native", marks=pytest.mark.skipif(not kernels(), reason="no C++ compiler here"))
+either_decoder = pytest.mark.parametrize("decoder", ["onnx", NATIVE])
+
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Folders:

@@ -11,7 +11,7 @@ from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling
 from model_container.engine.song import Request, Song
 from model_container.engine.windows import Windows
-from tests.engine.conftest import Folders
+from tests.engine.conftest import Folders, either_decoder
 
 WINDOWS = Windows(length=40, stride=24)
 
@@ -68,9 +68,12 @@ def alone(model: Model, asked: Request) -> FloatArray:
     return ear.sound
 
 
+@either_decoder
 @pytest.mark.parametrize("weights", ["fp32", "int8"])
-def test_a_song_has_the_same_bits_alone_and_beside_seven_others(packs: Folders, weights: str) -> None:
-    one, eight = (Model.load(packs("text", weights), slots=slots) for slots in (1, 8))
+def test_a_song_has_the_same_bits_alone_and_beside_seven_others(
+    packs: Folders, weights: str, decoder: str
+) -> None:
+    one, eight = (Model.load(packs("text", weights), slots=slots, decoder=decoder) for slots in (1, 8))
     expected = [alone(one, request(number)) for number in range(8)]
 
     batch, ears = Batch(eight), [Ear() for _ in range(8)]

@@ -11,7 +11,7 @@ from model_container.engine.generate import Window, generate
 from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling, exponential
 from tests.engine import tiny
-from tests.engine.conftest import Folders
+from tests.engine.conftest import Folders, either_decoder
 from tests.engine.parity.conftest import References
 
 PROMPT = "a slow waltz for two violins"
@@ -41,12 +41,13 @@ def codes_of(reference: Any, frames: int, **options: Any) -> tuple[np.ndarray, n
     return codes, sound[0].numpy()
 
 
+@either_decoder
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 @pytest.mark.parametrize("kind", tiny.KINDS)
 def test_the_likeliest_tokens_and_their_sound_are_those_of_transformers(
-    kind: str, guidance: float, references: References, packs: Folders
+    kind: str, guidance: float, decoder: str, references: References, packs: Folders
 ) -> None:
-    model = Model.load(packs(kind))
+    model = Model.load(packs(kind), decoder=decoder)
     window = Window(
         0, model.conditions(PROMPT), DelayedCodes(model.config.decoder, 50), Sampling(temperature=0), guidance
     )
@@ -85,9 +86,12 @@ def test_sampled_tokens_are_those_of_transformers_for_the_same_noise(
     np.testing.assert_array_equal(codes, expected)
 
 
+@either_decoder
 @pytest.mark.parametrize("kind", ["text", "stereo"])
-def test_a_continuation_is_that_of_transformers(kind: str, references: References, packs: Folders) -> None:
-    model = Model.load(packs(kind))
+def test_a_continuation_is_that_of_transformers(
+    kind: str, decoder: str, references: References, packs: Folders
+) -> None:
+    model = Model.load(packs(kind), decoder=decoder)
     recording = (
         np.random.default_rng(3).standard_normal((model.config.decoder.channels, 200 * 640), np.float32) * 0.3
     )
@@ -103,11 +107,12 @@ def test_a_continuation_is_that_of_transformers(kind: str, references: Reference
     np.testing.assert_allclose(model.codec.decode(codes), sound, atol=1e-4)
 
 
+@either_decoder
 @pytest.mark.parametrize("kind", ["melody", "stereo-melody"])
 def test_a_melody_is_followed_as_transformers_follows_it(
-    kind: str, references: References, packs: Folders
+    kind: str, decoder: str, references: References, packs: Folders
 ) -> None:
-    model = Model.load(packs(kind))
+    model = Model.load(packs(kind), decoder=decoder)
     melody = np.eye(12, dtype=np.float32)[np.random.default_rng(5).integers(0, 12, 7)]
 
     expected, _ = codes_of(

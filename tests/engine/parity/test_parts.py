@@ -14,7 +14,7 @@ from model_container.engine.generate import Window, prefill
 from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling
 from tests.engine import tiny
-from tests.engine.conftest import Folders
+from tests.engine.conftest import Folders, either_decoder
 from tests.engine.parity.conftest import References
 
 
@@ -54,20 +54,22 @@ def logits_of_both(reference: Any, model: Model, frames: int) -> tuple[np.ndarra
     return unconditional + (conditional - unconditional) * 3, np.stack(ours)
 
 
+@either_decoder
 @pytest.mark.parametrize("kind", ["text", "stereo"])
 def test_logits_in_full_precision_are_those_of_transformers(
-    kind: str, references: References, packs: Folders
+    kind: str, decoder: str, references: References, packs: Folders
 ) -> None:
-    expected, logits = logits_of_both(references(kind), Model.load(packs(kind)), 60)
+    expected, logits = logits_of_both(references(kind), Model.load(packs(kind), decoder=decoder), 60)
 
     np.testing.assert_allclose(logits, expected, atol=1e-4)
 
 
+@either_decoder
 @pytest.mark.parametrize("kind", ["text", "stereo"])
 def test_logits_with_8_bit_weights_are_within_three_percent(
-    kind: str, references: References, packs: Folders
+    kind: str, decoder: str, references: References, packs: Folders
 ) -> None:
-    expected, logits = logits_of_both(references(kind), Model.load(packs(kind, "int8")), 60)
+    expected, logits = logits_of_both(references(kind), Model.load(packs(kind, "int8"), decoder=decoder), 60)
 
     error = np.sqrt(np.mean((logits - expected) ** 2)) / expected.std()
     assert 1e-4 < error < 0.03
