@@ -48,7 +48,7 @@ def _integral(value: object) -> object:
 
 Line = Annotated[str, BeforeValidator(normalise), Field(min_length=1, max_length=PROMPT_LENGTH)]
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Whole = Annotated[int, BeforeValidator(_integral), Field(strict=True)]
+WHOLE = BeforeValidator(_integral)
 
 
 class Request(BaseModel):
@@ -73,13 +73,15 @@ class GenerateRequest(Request):
         None, description="Such as `C`, `F# minor`, `Bb major`."
     )
     instrumental: Annotated[bool, Field(strict=True)] | None = None
-    seed: Annotated[Whole, Field(ge=0, lt=SEEDS)] | None = Field(None, description="Drawn when absent.")
+    seed: Annotated[int, Field(strict=True, ge=0, le=SEEDS - 1), WHOLE] | None = Field(
+        None, description="Drawn when absent."
+    )
     temperature: Annotated[Finite, Field(ge=0, le=10)] | None = None
-    top_k: Annotated[Whole, Field(ge=0, le=10_000)] | None = None
+    top_k: Annotated[int, Field(strict=True, ge=0, le=10_000), WHOLE] | None = None
     top_p: Annotated[Finite, Field(ge=0, le=1)] | None = None
     guidance: Annotated[Finite, Field(ge=0, le=30)] | None = None
     format: Literal["wav", "mp3", "flac", "ogg"] = "wav"
-    variations: Annotated[Whole, Field(ge=1, le=MAX_VARIATIONS)] = 1
+    variations: Annotated[int, Field(strict=True, ge=1, le=MAX_VARIATIONS), WHOLE] = 1
     webhook_url: Annotated[str, Field(max_length=2000), AfterValidator(_https)] | None = None
 
 
