@@ -27,6 +27,7 @@ from local.cloud import LocalCloud
 PATIENCE_SECONDS = 400
 STEPS = 2  # of a job of the mock: start it, then fetch, master and store what it made
 CONDUCTOR_LOGS = "ConductorLogs"
+STEP = '"message":"step"'  # of the lines it logs, the one per step taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +105,17 @@ def _rows(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
 
 
 def _steps(cloud: LocalCloud) -> Counter[str]:
-    """Steps that began or finished work, by job, from what the conductor logged."""
+    """Steps taken, by job, from what the conductor logged."""
     logs = cloud.client("logs")
     groups = logs.describe_log_groups()["logGroups"]
     group = next(each["logGroupName"] for each in groups if CONDUCTOR_LOGS in each["logGroupName"])
     steps: Counter[str] = Counter()
     for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
         for event in page["events"]:
-            for line in filter(_is_step, event["message"].splitlines()):
-                steps[json.loads(line)["job_id"]] += 1
+            for line in event["message"].splitlines():
+                if STEP in line:
+                    steps[json.loads(line)["job_id"]] += 1
     return steps
-
-
-def _is_step(line: str) -> bool:
-    return '"message":"step"' in line and '"status":"processing"' in line
 
 
 def _figures(
