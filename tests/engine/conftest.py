@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from model_container.engine.native import kernels
 from model_container.pack import pack
 from tests.engine import tiny
 
