@@ -33,8 +33,13 @@ def song(api: Caller) -> View:
     return api.ended(api.make("a song to look at"))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers that run tests in parallel keep these on one of them, so that they share one cloud."""
+    """Workers that run tests in parallel keep those of one cloud together, so that each is started once.
+
+    First of all such hooks: the one that reads the groups comes early, too.
+    """
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):
-            item.add_marker(pytest.mark.xdist_group("cloud"))
+            enforcing = "enforcing_cloud" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("enforcing-cloud" if enforcing else "cloud"))
