@@ -168,8 +168,8 @@ def test_a_patch_that_is_not_as_it_should_be_is_refused(body):
 
 def test_every_number_of_a_request_publishes_its_range() -> None:
     fields = GenerateRequest.model_json_schema()["properties"]
-    kinds = {name: kind for name, field in fields.items() for kind in field.get("anyOf", [field])}
-    numbers = {name: kind for name, kind in kinds.items() if kind.get("type") in ("number", "integer")}
+    kinds = [(name, kind) for name, field in fields.items() for kind in field.get("anyOf", [field])]
+    numbers = {name: kind for name, kind in kinds if kind.get("type") in ("number", "integer")}
 
     assert numbers.keys() >= {"duration", "seed", "variations", "top_k"}
     for name, kind in numbers.items():
