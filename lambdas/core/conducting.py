@@ -77,12 +77,15 @@ class Conductor:
             raise
 
     def _claim(self, job_id: str) -> Job | None:
+        holder = self.token()
         for _ in range(RACES):
             now, job = self.clock(), self.jobs.get(job_id)
+            if job is not None and job.lease is not None and job.lease.holder == holder:
+                return job  # an earlier try of the same write landed and its answer was lost
             if job is None or not _wants_work(job, now):
                 return None
             try:
-                return self.jobs.replace(self._ready(job, now).claimed(self.token(), now + self.lease))
+                return self.jobs.replace(self._ready(job, now).claimed(holder, now + self.lease))
             except Conflict:
                 continue
         raise TransientError("contended", f"Job {job_id} kept changing while it was being claimed.")

@@ -91,9 +91,9 @@ class Submitter:
             pending_until=now + TAKEOVER,
         )
         found = self.ledger.claim(name, mine.model_dump_json(), now + KEPT)
-        if found is None:
-            return mine
-        theirs = Memo.model_validate_json(found)
+        theirs = mine if found is None else Memo.model_validate_json(found)
+        if theirs == mine:
+            return mine  # claimed; or an earlier try of the same write landed and its answer was lost
         if theirs.digest != mine.digest:
             raise RequestError("idempotency_mismatch", "This Idempotency-Key was used with another body.")
         if theirs.pending_until is not None and theirs.pending_until > now:

@@ -11,8 +11,6 @@ from lambdas.core.jobs import Job, Ticket
 from tests.contract.adapters import Adapters
 from tests.fakes.examples import HOOK, NOW, PIECE, a_finished_job, a_job
 
-FRESH = {"max_examples": 5, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
-
 
 @pytest.mark.parametrize(
     "job",
@@ -97,7 +95,7 @@ def _pages(adapters: Adapters, limit: int, favourite: bool | None = None) -> lis
             return pages
 
 
-@settings(**FRESH)  # type: ignore[arg-type]
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(count=st.integers(0, 12), limit=st.integers(1, 13))
 def test_the_pages_of_an_owner_hold_every_job_once_newest_first(
     adapters: Adapters, count: int, limit: int

@@ -39,6 +39,7 @@ class Wire:
         self.before: dict[int, Hook] = {}
         self.after: dict[int, Hook] = {}
         self.swallowed: dict[int, tuple[str, ...]] = {}
+        self.repeated: dict[int, tuple[str, ...]] = {}
         self.always: dict[str, Hook] = {}  # hooks before every call of one name, such as `jobs.get`
         self.watch = watch
         self._inside = False
@@ -55,6 +56,11 @@ class Wire:
         """Let call n, if it is one of these, say that it had its effect, and have none."""
         self.swallowed[nth] = names
 
+    def repeat(self, nth: int, *ports: str) -> None:
+        """Let call n, if it is to one of these ports, have its effect twice, as a client does that had no
+        answer to its first try; what counts is the answer to the second."""
+        self.repeated[nth] = ports
+
     def call(self, name: str, act: Callable[[], object]) -> object:
         if self._inside:
             return self._watched(act)
@@ -62,6 +68,8 @@ class Wire:
         self.calls.append(name)
         self._run(self.always.get(name))
         self._run(self.before.get(nth))
+        if name.partition(".")[0] in self.repeated.get(nth, ()):
+            self._watched(act)
         result = None if name in self.swallowed.get(nth, ()) else self._watched(act)
         self._run(self.after.get(nth))
         return result

@@ -37,7 +37,7 @@ def test_a_fault_at_any_call_of_a_port_changes_nothing_about_the_end(story, faul
         assert ends == story.ends, f"{fault} at call {nth}, {world.wire.calls[nth]}"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(story=st.sampled_from(list(STORIES.values())), one=PLACES, other=PLACES)
 def test_two_faults_change_nothing_about_the_end(story, one, other):
     world = story.world()
@@ -47,7 +47,7 @@ def test_two_faults_change_nothing_about_the_end(story, one, other):
     assert story.play(world) == story.ends
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(story=st.sampled_from(list(STORIES.values())), places=st.lists(PLACES, min_size=3, max_size=40))
 def test_any_number_of_faults_leaves_every_job_with_an_end(story, places):
     world = story.world()
@@ -60,7 +60,7 @@ def test_any_number_of_faults_leaves_every_job_with_an_end(story, places):
 
 
 @TOLD
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(random=st.randoms(use_true_random=False))
 def test_messages_that_come_twice_and_out_of_order_change_nothing_about_the_end(story, random):
     world = story.world(copies=2, random=random)
@@ -68,7 +68,7 @@ def test_messages_that_come_twice_and_out_of_order_change_nothing_about_the_end(
     assert story.play(world) == story.ends
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(story=st.sampled_from(list(STORIES.values())), random=st.randoms(use_true_random=False), place=PLACES)
 def test_a_fault_among_messages_that_come_twice_and_out_of_order_leaves_an_end(story, random, place):
     world = story.world(copies=2, random=random)
@@ -77,6 +77,18 @@ def test_a_fault_among_messages_that_come_twice_and_out_of_order_leaves_an_end(s
     ends = story.play(world)
 
     assert set(ends) <= {Status.COMPLETED, Status.FAILED}
+
+
+@TOLD
+def test_a_call_that_is_made_again_since_its_answer_was_lost_changes_nothing_about_the_end(story):
+    for nth in range(story.length):
+        world = story.world()
+        world.wire.repeat(nth, "jobs", "ledger", "queue", "deliveries", "objects", "courier")
+
+        ends = story.play(world)
+
+        assert ends == story.ends, f"repeated call {nth}, {world.wire.calls[nth]}"
+        assert story.drive is not World.submit or not world.tidied, f"repeated call {nth}"
 
 
 @TOLD

@@ -97,4 +97,4 @@ class Flow(RuleBasedStateMachine):
 
 
 TestFlow = Flow.TestCase
-TestFlow.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)
+TestFlow.settings = settings(max_examples=250, stateful_step_count=30)

@@ -145,7 +145,7 @@ def test_a_worker_that_outlives_its_lease_starts_nothing_twice_and_ends_nothing_
         assert settled(world) == story.ends
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     story=ANY,
     act=st.sampled_from((cancel, delete, rename)),
@@ -168,7 +168,7 @@ def test_meddling_and_a_fault_at_any_two_moments_leave_an_end(
     assert all(status.terminal for status in settled(world))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     story=ANY,
     one=st.sampled_from((cancel, delete, rename)),
