@@ -12,7 +12,7 @@
 namespace cadenza {
 namespace {
 
-constexpr int kPrefillRows = 32;  // rows of a pass of a prefill: enough to use weights well while they are in the cache
+constexpr int kPrefillRows = 64;  // rows of a pass of a prefill: enough to use weights well while they are in the cache
 constexpr int kMaxText = 4096;
 
 bool all_finite(const float *x, int64_t count) {

@@ -3,15 +3,21 @@
 
 inline int64_t scales_bytes(const Matrix &m) { return (int64_t(m.width) / m.group * 32 + 63) / 64 * 64; }
 
-struct Quads {  // four codes of a row at a time
-    const int8_t *codes;
-    const float *scales;
-    const int32_t *sums;
+// R rows' codes, and what is per group of them.
+template <int R>
+struct Codes {
+    const int8_t *codes[R];
+    const float *scales[R];
+    const int32_t *sums[R];
 
-    Quads(const Rows &x, int row)
-        : codes(x.codes + int64_t(row) * x.width),
-          scales(x.scales + int64_t(row) * (x.width / x.group)),
-          sums(x.sums + int64_t(row) * (x.width / x.group)) {}
+    Codes(const Rows &rows, int row) {
+        const int64_t groups = rows.width / rows.group;
+        for (int r = 0; r < R; r++) {
+            codes[r] = rows.codes + int64_t(row + r) * rows.width;
+            scales[r] = rows.scales + (row + r) * groups;
+            sums[r] = rows.sums + (row + r) * groups;
+        }
+    }
 };
 
 template <int R>
@@ -19,18 +25,20 @@ struct TileQ8 {
     static void run(const Matrix &m, const uint8_t *tile, const Rows &rows, int row, Floats *out) {
         const auto *scales = reinterpret_cast<const uint16_t *>(tile);
         const uint8_t *w = tile + scales_bytes(m);
-        for (int g = 0; g < m.width / m.group; g++) {
+        const Codes<R> x(rows, row);
+        const int groups = m.width / m.group;
+        for (int g = 0, k = 0; g < groups; g++) {
             Ints sums[R];
-            for (int r = 0; r < R; r++) sums[r] = start8(Quads(rows, row + r).sums[g]);
-            for (int k = 0; k < m.group; k += 4, w += 64) {
-                const Bytes weights = load_bytes(w);
-                __builtin_prefetch(w + kAhead);
-                for (int r = 0; r < R; r++)
-                    sums[r] = dot8(sums[r], weights, quad(Quads(rows, row + r).codes + g * m.group + k));
-            }
+            for (int r = 0; r < R; r++) sums[r] = start8(x.sums[r][g]);
+            for (const int end = k + m.group; k < end; k += 16)
+#pragma GCC unroll 4
+                for (int i = 0; i < 16; i += 4, w += 64) {
+                    const Bytes weights = load_bytes(w);
+                    __builtin_prefetch(w + kAhead);
+                    for (int r = 0; r < R; r++) sums[r] = dot8(sums[r], weights, quad(x.codes[r] + k + i));
+                }
             const Floats scale = load(scales + g * kLanes);
-            for (int r = 0; r < R; r++)
-                out[r] = out[r] + to_floats(sums[r]) * (scale * splat(Quads(rows, row + r).scales[g]));
+            for (int r = 0; r < R; r++) out[r] = out[r] + to_floats(sums[r]) * (scale * splat(x.scales[r][g]));
         }
     }
 };
@@ -40,19 +48,20 @@ struct TileQ4 {
     static void run(const Matrix &m, const uint8_t *tile, const Rows &rows, int row, Floats *out) {
         const auto *scales = reinterpret_cast<const uint16_t *>(tile);
         const uint8_t *w = tile + scales_bytes(m);
-        for (int g = 0; g < m.width / m.group; g++) {
+        const Codes<R> x(rows, row);
+        const int groups = m.width / m.group;
+        for (int g = 0, k = 0; g < groups; g++) {
             Ints sums[R];
-            for (int r = 0; r < R; r++) sums[r] = start4(Quads(rows, row + r).sums[g]);
-            for (int k = 0; k < m.group; k += 8, w += 64) {
-                __builtin_prefetch(w + kAhead);
-                for (int r = 0; r < R; r++) {
-                    const int8_t *codes = Quads(rows, row + r).codes + g * m.group + k;
-                    dot4(sums[r], w, quad(codes), quad(codes + 4));
+            for (int r = 0; r < R; r++) sums[r] = start4(x.sums[r][g]);
+            for (const int end = k + m.group; k < end; k += 16)
+#pragma GCC unroll 2
+                for (int i = 0; i < 16; i += 8, w += 64) {
+                    __builtin_prefetch(w + kAhead);
+                    for (int r = 0; r < R; r++)
+                        dot4(sums[r], w, quad(x.codes[r] + k + i), quad(x.codes[r] + k + i + 4));
                 }
-            }
             const Floats scale = load(scales + g * kLanes);
-            for (int r = 0; r < R; r++)
-                out[r] = out[r] + to_floats(sums[r]) * (scale * splat(Quads(rows, row + r).scales[g]));
+            for (int r = 0; r < R; r++) out[r] = out[r] + to_floats(sums[r]) * (scale * splat(x.scales[r][g]));
         }
     }
 };

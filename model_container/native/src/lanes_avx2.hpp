@@ -103,4 +103,4 @@ inline void dot4(Ints &acc, const uint8_t *p, int32_t low, int32_t high) {
     acc.b = multiply(acc.b, _mm256_and_si256(_mm256_srli_epi16(b, 4), mask), y);
 }
 
-constexpr int kRowsAtOnce = 2;
+constexpr int kRowsAtOnce = 4;

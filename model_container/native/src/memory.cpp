@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace cadenza {
 namespace {
 
@@ -23,21 +25,22 @@ Pages::~Pages() {
     if (data_) munmap(data_, size_);
 }
 
-Pages Pages::map_file(const char *path) {
-    Pages pages;
+Pages Pages::read_file(const char *path) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return pages;
+    if (file < 0) return {};
     struct stat status;
-    if (fstat(file, &status) == 0 && status.st_size > 0) {
-        void *data = mmap(nullptr, size_t(status.st_size), PROT_READ, MAP_SHARED, file, 0);
-        if (data != MAP_FAILED) {
-            pages.data_ = data;
-            pages.size_ = size_t(status.st_size);
-            prefer_huge(data, pages.size_);
-            madvise(data, pages.size_, MADV_WILLNEED);
-        }
+    Pages pages;
+    if (fstat(file, &status) == 0 && status.st_size > 0) pages = zeroed(size_t(status.st_size));
+    size_t done = 0;
+    while (done < pages.size_) {
+        const ssize_t count = read(file, pages.data() + done, pages.size_ - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        done += size_t(count);
     }
     close(file);
+    if (done == 0 || done < pages.size_) return {};
+    mprotect(pages.data_, pages.size_, PROT_READ);
     return pages;
 }
 

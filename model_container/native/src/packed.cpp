@@ -86,7 +86,7 @@ Layer read_layer(Reader &reader, const Header &h) {
 }  // namespace
 
 int Packed::open(const char *path) {
-    file = Pages::map_file(path);
+    file = Pages::read_file(path);
     if (!file.data()) return CADENZA_NO_FILE;
     if (file.size() < sizeof header) return CADENZA_BAD_FILE;
     memcpy(&header, file.data(), sizeof header);
