@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
@@ -148,6 +148,21 @@ def test_a_key_in_progress_is_refused_until_its_first_try_must_have_died():
 
     assert (error.code, error.retry_after) == ("idempotency_in_progress", 1)
     assert [job.job_id for job in taken_over.jobs] == ["job-1"]
+
+
+class RepeatingLedger(MemoryLedger):
+    """Makes every claim twice, as a client does that had no answer to its first try."""
+
+    def claim(self, key: str, value: str, until: datetime) -> str | None:
+        super().claim(key, value, until)
+        return super().claim(key, value, until)
+
+
+def test_a_key_whose_claim_was_repeated_is_not_in_its_own_way():
+    desk = Desk()
+    desk.submitter = replace(desk.submitter, ledger=RepeatingLedger(desk.time))
+
+    assert [job.job_id for job in desk.submit(key="k").jobs] == ["job-1"]
 
 
 class Dying(MemoryJobs):
