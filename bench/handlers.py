@@ -7,6 +7,7 @@ round is thrown away: it fills the disk cache. AWS is a stub in a third process,
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -26,7 +27,10 @@ Samples = dict[str, dict[str, list[float]]]  # module → measure → values
 
 
 def compare(rounds: int, warm: int) -> dict[str, object]:
-    """The figures of both sides: [median, min, max] each, and the ratios of the medians."""
+    """The figures of both sides: [median, min, max] each, and the ratios of the medians.
+
+    The warm ratio is the median over pairs of neighbouring batches, which saw the same machine.
+    """
     samples = _interleave(rounds, warm)
     spreads = {
         module: {way: Spread.of(values) for way, values in samples[module].items()} for module in samples
@@ -41,7 +45,7 @@ def compare(rounds: int, warm: int) -> dict[str, object]:
     return figures | {
         "cold_ratio_vs_fastapi": _ratio(spreads, "cold_cpu_ms"),
         "cold_wall_ratio_vs_fastapi": _ratio(spreads, "cold_wall_ms"),
-        "warm_cpu_ratio_vs_fastapi": _ratio(spreads, WARM),
+        "warm_cpu_ratio_vs_fastapi": round(_paired_ratio(samples), 3),
     }
 
 
@@ -97,6 +101,15 @@ class Side:
 
 def _ratio(spreads: Mapping[str, Mapping[str, Spread]], way: str) -> float:
     return round(spreads[OURS][way].median / spreads[THEIRS][way].median, 3)
+
+
+def _paired_ratio(samples: Samples) -> float:
+    ours, theirs = (_batch_medians(samples[module][WARM]) for module in (OURS, THEIRS))
+    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+
+
+def _batch_medians(spent: list[float]) -> list[float]:
+    return [statistics.median(spent[start : start + BATCH]) for start in range(0, len(spent), BATCH)]
 
 
 def environment(address: str) -> dict[str, str]:

@@ -54,6 +54,10 @@ WHOLE = BeforeValidator(_integral)
 class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def __repr_args__(self) -> tuple[()]:
+        """Nothing: what a caller wrote belongs in no log, and frameworks print the arguments they pass on."""
+        return ()
+
 
 class GenerateRequest(Request):
     """`POST /generate`."""
