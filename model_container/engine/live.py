@@ -6,7 +6,9 @@ Knows threads. Must not know how songs are made, or HTTP.
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Self
 
 from model_container.engine.batch import Batch
@@ -22,8 +24,27 @@ class FullError(Exception):
     """As many songs wait as may; try again later."""
 
 
+class FailedError(Exception):
+    """The song could not be made; its cause says why."""
+
+
 class ClosedError(Exception):
     """The engine takes no more songs."""
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Songs waiting and running; since the start, rounds, columns of all songs, and what they took."""
+
+    waiting: int
+    running: int
+    rounds: int
+    columns: int
+    music_seconds: float
+    busy_seconds: float
+
+    def counts(self) -> dict[str, int]:
+        return {"waiting": self.waiting, "running": self.running}
 
 
 class Live:
@@ -37,10 +58,10 @@ class Live:
         self._ended = False
 
     def __iter__(self) -> Iterator[FloatArray]:
-        """Pieces of sound [channels, samples] until the song ends. Raises what made it fail."""
+        """Pieces of sound [channels, samples] until the song ends. Raises FailedError."""
         while (piece := self._pieces.get()) is not None:
             if isinstance(piece, Exception):
-                raise piece
+                raise FailedError("The song could not be made.") from piece
             yield piece
 
     def stop(self) -> None:
@@ -71,11 +92,12 @@ class Engine:
     def __init__(self, model: Model, *, queue_size: int = 16, windows: Windows | None = None) -> None:
         self.model = model
         self._windows = windows or Windows()
-        self._capacity = model.decoder.slots + queue_size
+        self.capacity = model.decoder.slots + queue_size
         self._batch = Batch(model)
         self._songs: list[Live] = []
         self._arrivals: list[tuple[Song, Live]] = []
         self._closed = False
+        self._busy_seconds = 0.0
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine")
 
@@ -107,29 +129,27 @@ class Engine:
             self._closed = True
             self._change.notify()
 
-    def stats(self) -> dict[str, int]:
-        """Songs waiting and running, rounds and columns since the start."""
-        batch = self._batch
+    def stats(self) -> "Stats":
+        batch, rate = self._batch, self.model.config.codec.frame_rate
         waiting = batch.waiting + len(self._arrivals)
-        return {
-            "waiting": waiting,
-            "running": batch.running,
-            "rounds": batch.rounds,
-            "columns": batch.columns,
-        }
+        return Stats(
+            waiting, batch.running, batch.rounds, batch.columns, batch.columns / rate, self._busy_seconds
+        )
 
     def _refuse(self) -> None:
         with self._change:
             if self._closed:
                 raise ClosedError("the engine is stopping")
             self._songs = [live for live in self._songs if not live.finished]
-            if len(self._songs) >= self._capacity:
+            if len(self._songs) >= self.capacity:
                 raise FullError(f"{len(self._songs)} songs are waiting or being made")
 
     def _run(self) -> None:
         try:
             while self._seat():
+                began = time.perf_counter()
                 self._batch.advance()
+                self._busy_seconds += time.perf_counter() - began
         except Exception as error:  # nobody may be left waiting for a thread that is gone
             logger.exception("the engine broke")
             self.close()

@@ -55,7 +55,7 @@ class Model:
         _check(folder)
         config = load_config(folder)
         positions = max_positions(config)
-        decode = DECODERS[_choose(folder) if decoder == "auto" else decoder]
+        decode = DECODERS[choose_decoder(folder) if decoder == "auto" else decoder]
         table: FloatArray = np.load(folder / "embeddings.npy", mmap_mode="r")
         return Model(
             config,
@@ -85,7 +85,7 @@ def _native(
 DECODERS: dict[str, Callable[..., Decoder]] = {"native": _native, "onnx": OnnxDecoder}
 
 
-def _choose(folder: Path) -> str:
+def choose_decoder(folder: Path) -> str:
     return "native" if (folder / NATIVE).exists() and kernels() else "onnx"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_container.engine import wav
-from model_container.engine.live import ClosedError, Engine, FullError
+from model_container.engine.live import ClosedError, Engine, FailedError, FullError
 from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling
 from model_container.engine.song import Request
@@ -89,7 +89,9 @@ def test_numbers_of_what_goes_on(packs: Folders) -> None:
         list(engine.play(request(0)))
         stats = engine.stats()
 
-    assert stats == {"waiting": 0, "running": 0, "rounds": 63, "columns": 63}
+    assert (stats.waiting, stats.running, stats.rounds, stats.columns) == (0, 0, 63, 63)
+    assert stats.music_seconds == 63 / 50
+    assert stats.busy_seconds > 0
 
 
 def test_a_break_of_the_thread_reaches_every_listener(
@@ -98,8 +100,9 @@ def test_a_break_of_the_thread_reaches_every_listener(
     with Engine(Model.load(packs("text"))) as engine:
         monkeypatch.setattr(engine._batch, "advance", lambda: 1 / 0)
 
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(FailedError) as told:
             list(engine.play(request(0)))
+        assert isinstance(told.value.__cause__, ZeroDivisionError)
         with pytest.raises(ClosedError):
             engine.play(request(1))
 

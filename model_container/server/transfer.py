@@ -1,0 +1,44 @@
+"""Files from and to the addresses that a request names.
+
+Knows HTTP as a client. Must not know what the files hold. No redirects: an address means itself.
+"""
+
+import urllib3
+
+TIMEOUT = urllib3.Timeout(connect=5, read=60)
+RETRIES = urllib3.Retry(total=2, redirect=False, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504))
+MAX_BYTES = 128 << 20
+
+
+class TransferError(Exception):
+    """An address did not give or take its file; the message does not hold the address, which is a right."""
+
+
+def get(url: str, what: str) -> bytes:
+    """The file at an address. Raises TransferError."""
+    try:
+        answer = urllib3.request(
+            "GET", url, timeout=TIMEOUT, retries=RETRIES, redirect=False, preload_content=False
+        )
+        data: bytes = answer.read(MAX_BYTES + 1)
+        answer.release_conn()
+    except urllib3.exceptions.HTTPError as error:
+        raise TransferError(f"{what} could not be fetched") from error
+    if answer.status != 200:
+        raise TransferError(f"{what} could not be fetched: the answer was {answer.status}")
+    if len(data) > MAX_BYTES:
+        raise TransferError(f"{what} has more than {MAX_BYTES >> 20} MB")
+    return data
+
+
+def put(url: str, data: bytes, content_type: str, what: str) -> None:
+    """Store a file at an address. Raises TransferError."""
+    headers = {"Content-Type": content_type}
+    try:
+        answer = urllib3.request(
+            "PUT", url, body=data, headers=headers, timeout=TIMEOUT, retries=RETRIES, redirect=False
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise TransferError(f"{what} could not be stored") from error
+    if answer.status >= 300:
+        raise TransferError(f"{what} could not be stored: the answer was {answer.status}")

@@ -1,0 +1,64 @@
+"""Input sounds: any WAV, at the model's rate."""
+
+import io
+import wave
+
+import numpy as np
+import pytest
+
+from model_container.server.sounds import read_wav, resample
+
+
+def written(sound: np.ndarray, rate: int, width: int) -> bytes:
+    buffer = io.BytesIO()
+    whole = np.rint(sound * (2 ** (8 * width - 1) - 1)).astype(np.int64)
+    raw = (whole + 128).astype(np.uint8) if width == 1 else whole.astype("<i8")
+    data = raw.T.tobytes() if width == 1 else raw.T.copy().view(np.uint8).reshape(-1, 8)[:, :width].tobytes()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(len(sound))
+        file.setsampwidth(width)
+        file.setframerate(rate)
+        file.writeframes(data)
+    return buffer.getvalue()
+
+
+def tones(rate: int, seconds: float = 0.5) -> np.ndarray:
+    time = np.arange(int(rate * seconds)) / rate
+    return np.stack([0.5 * np.sin(2 * np.pi * 440 * time), 0.4 * np.sin(2 * np.pi * 5000 * time)])
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_every_width_is_read(width: int, channels: int) -> None:
+    sound = tones(32000)[:channels]
+
+    read = read_wav(written(sound, 32000, width), 32000, 10)
+
+    assert read.dtype == np.float32
+    np.testing.assert_allclose(read, sound, atol=2.0 ** (2 - 8 * width) + 1e-6)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000, 96000])
+def test_every_rate_becomes_the_models(rate: int) -> None:
+    sound = tones(rate)[: 1 if rate < 16000 else 2].astype(np.float32)
+
+    converted = resample(sound, rate, 32000)
+
+    assert converted.shape[1] == 16000
+    np.testing.assert_allclose(converted[:, 800:-800], tones(32000)[: len(sound), 800:-800], atol=1e-4)
+
+
+def test_what_the_rate_cannot_hold_is_left_out() -> None:
+    high = np.sin(2 * np.pi * 20_000 * np.arange(48_000) / 48_000)[None].astype(np.float32)
+
+    assert np.abs(resample(high, 48_000, 32_000)[:, 800:-800]).max() < 1e-3
+
+
+def test_only_so_many_seconds_are_taken() -> None:
+    assert read_wav(written(tones(32000), 32000, 2), 32000, 0.25).shape == (2, 8000)
+
+
+@pytest.mark.parametrize("data", [b"", b"la la la", written(tones(8000), 8000, 2)[:30]])
+def test_what_is_no_wav_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a PCM WAV"):
+        read_wav(data, 32000, 10)
