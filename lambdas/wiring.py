@@ -85,6 +85,7 @@ def conducting() -> Conducting:
     from lambdas.aws.objects import S3Objects
     from lambdas.aws.queues import SqsQueue
     from lambdas.core.conducting import Conductor
+    from lambdas.core.leasing import Leasing
     from lambdas.core.settling import Settling
 
     settings = ConductorSettings.from_env(os.environ)
@@ -108,8 +109,8 @@ def conducting() -> Conducting:
         settling=settling,
         backends=backends,
         chains=settings.chains,
+        leasing=Leasing(jobs, now, timedelta(seconds=settings.lease_seconds)),
         clock=now,
-        lease=timedelta(seconds=settings.lease_seconds),
     )
     return Conducting(settings, conductor, queue)
 

@@ -9,11 +9,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
-from uuid import uuid4
 
-from lambdas.core.errors import Conflict, PermanentError, Superseded, TransientError, UnusableAudio
-from lambdas.core.jobs import Audio, File, Job, Status, keys_of, raw_key
+from lambdas.core import shelving
+from lambdas.core.errors import PermanentError, Superseded, TransientError, UnusableAudio
+from lambdas.core.jobs import Job, raw_key
+from lambdas.core.leasing import Leasing
 from lambdas.core.ports import (
     Backend,
     Clock,
@@ -28,8 +28,7 @@ from lambdas.core.ports import (
     Running,
     Work,
 )
-from lambdas.core.recordings import CONTENT_TYPES, Recording
-from lambdas.core.settling import RACES, Settling
+from lambdas.core.settling import Settling
 
 STRIKES = 3  # transient failures that one backend is forgiven for one job
 MISSES = 8  # checks in a row that may go unanswered
@@ -53,10 +52,9 @@ class Conductor:
     settling: Settling
     backends: Mapping[str, Backend]
     chains: Mapping[str, Sequence[str]]
+    leasing: Leasing
     clock: Clock
-    lease: timedelta
     wait: Callable[[int], float] = backoff
-    token: Callable[[], str] = lambda: uuid4().hex
 
     def step(self, job_id: str) -> Job | None:
         """Bring a job one step on. Returns the job as the step left it; None when there was nothing to do.
@@ -64,7 +62,7 @@ class Conductor:
         Safe to call at any time, any number of times. Raises what a port raised when that is nobody's
         plan; the job is then free for the next message.
         """
-        claimed = self._claim(job_id)
+        claimed = self.leasing.claim(job_id, self._ready)
         if claimed is None:
             return None
         try:
@@ -73,22 +71,8 @@ class Conductor:
             self._withdraw(job_id)
             return claimed
         except Exception:
-            self._release(claimed)
+            self.leasing.release(claimed)
             raise
-
-    def _claim(self, job_id: str) -> Job | None:
-        holder = self.token()
-        for _ in range(RACES):
-            now, job = self.clock(), self.jobs.get(job_id)
-            if job is not None and job.lease is not None and job.lease.holder == holder:
-                return job  # an earlier try of the same write landed and its answer was lost
-            if job is None or not _wants_work(job, now):
-                return None
-            try:
-                return self.jobs.replace(self._ready(job, now).claimed(holder, now + self.lease))
-            except Conflict:
-                continue
-        raise TransientError("contended", f"Job {job_id} kept changing while it was being claimed.")
 
     def _ready(self, job: Job, now: datetime) -> Job:
         """The job as this step will work on it; a start is written down before it happens."""
@@ -139,7 +123,7 @@ class Conductor:
             return self._fail(job, error.code, error.detail)
         check_at = self.clock() + timedelta(seconds=ticket.check_after)
         try:
-            started = self._save(job, lambda j: j.started(ticket, check_at))
+            started = self.leasing.save(job, lambda j: j.started(ticket, check_at))
         except Superseded:
             self.settling.call_off(backend, ticket)
             raise
@@ -167,24 +151,27 @@ class Conductor:
                 return self._finish(job, state)
 
     def _keep(self, job: Job, state: Running) -> Job:
-        """Note the progress. Asked early, by a hint or a copy, leave the message alone that is on its way:
-        each message would breed another otherwise, and checks would multiply."""
         progress = 5 + round(85 * min(max(state.progress, 0.0), 1.0))
-        if job.check_at is not None and job.early(self.clock()):
-            at = job.check_at
-            return self._save(job, lambda j: j.progressed(progress, state.message).waiting(at))
-        return self._later(job, lambda j: j.progressed(progress, state.message), state.check_after)
+        return self._again(job, lambda j: j.progressed(progress, state.message), state.check_after)
 
     def _miss(self, job: Job, backend: Backend, error: TransientError) -> Job:
         if job.misses + 1 < MISSES:
-            return self._later(job, lambda j: j.missed(), self.wait(job.misses + 1))
+            return self._again(job, lambda j: j.missed(), self.wait(job.misses + 1))
         if job.ticket is not None:
             self.settling.call_off(backend, job.ticket)
         return self._retry(job, error.code, error.detail)
 
+    def _again(self, job: Job, change: Callable[[Job], Job], delay: float) -> Job:
+        """Check again later. Asked early, by a hint or a copy, leave the message alone that is on its way:
+        each message would breed another otherwise, and checks would multiply."""
+        if job.check_at is not None and job.early(self.clock()):
+            at = job.check_at
+            return self.leasing.save(job, lambda j: change(j).waiting(at))
+        return self._later(job, change, delay)
+
     def _finish(self, job: Job, finished: Finished) -> Job:
         began = self.clock()
-        job = self._save(job, lambda j: j.progressed(95, "Mastering"))
+        job = self.leasing.save(job, lambda j: j.progressed(95, "Mastering"))
         raw = self.objects.read(raw_key(job, job.attempt))
         if raw is None:
             return self._retry(job, "audio_missing", "The model finished without leaving any audio.")
@@ -192,10 +179,10 @@ class Conductor:
             recording = self.mastering.master(raw, job.label)
         except UnusableAudio as error:
             return self._retry(job, "audio_unusable", str(error))
-        audio = self._store(job, recording)
+        audio = shelving.store(self.objects, job, recording)
         now = self.clock()
         model_s = (began - (job.started_at or began)).total_seconds()
-        done = self._save(
+        done = self.leasing.save(
             job,
             lambda j: j.but(cost=j.cost.but(actual_usd=finished.cost_usd)).completed(
                 audio, (now - began).total_seconds(), model_s, now
@@ -203,30 +190,16 @@ class Conductor:
         )
         return self._settle(done)
 
-    def _store(self, job: Job, recording: Recording) -> Audio:
-        keys, name = keys_of(job), job.label.title
-        for format, data in recording.files.items():
-            self.objects.write(keys[format], data, CONTENT_TYPES[format], f"{name}.{format}")
-        self.objects.write(keys["peaks"], recording.peaks, "application/json", f"{name}.json")
-        files = {
-            format: File(bytes=len(data), sha256=sha256(data).hexdigest(), signed=format in recording.signed)
-            for format, data in recording.files.items()
-        }
-        return Audio(files=files, measurement=recording.measurement)
-
     def _copy(self, job: Job) -> Job:
-        """Answer a seeded request with the audio that the same request made earlier."""
-        source = self.jobs.get(job.copy_of or "")
-        if source is None or source.deleted or source.status is not Status.COMPLETED or source.audio is None:
+        """Answer a seeded request with the audio that the same request made earlier, if it is still there."""
+        audio = shelving.copy(self.objects, self.jobs.get(job.copy_of or ""), job)
+        if audio is None:
             return self._later(job, lambda j: j.but(copy_of=None), 0)
-        theirs, ours = keys_of(source), keys_of(job)
-        if not all(self.objects.copy(theirs[name], ours[name]) for name in theirs):
-            return self._later(job, lambda j: j.but(copy_of=None), 0)
-        audio, now = source.audio, self.clock()
-        done = self._save(
-            job, lambda j: j.but(cost=j.cost.but(actual_usd=0.0)).completed(audio, 0.0, 0.0, now)
+        now = self.clock()
+        free = job.cost.but(actual_usd=0.0)
+        return self._settle(
+            self.leasing.save(job, lambda j: j.but(cost=free).completed(audio, 0.0, 0.0, now))
         )
-        return self._settle(done)
 
     def _retry(self, job: Job, code: str, detail: str) -> Job:
         delay = self.wait(job.strikes + 1)
@@ -234,7 +207,7 @@ class Conductor:
 
     def _fail(self, job: Job, code: str, detail: str) -> Job:
         now = self.clock()
-        return self._settle(self._save(job, lambda j: j.but(ticket=None).failed(code, detail, now)))
+        return self._settle(self.leasing.save(job, lambda j: j.but(ticket=None).failed(code, detail, now)))
 
     def _settle(self, job: Job) -> Job:
         self.settling.settle(job)
@@ -242,44 +215,12 @@ class Conductor:
 
     def _later(self, job: Job, change: Callable[[Job], Job], delay: float) -> Job:
         at = self.clock() + timedelta(seconds=delay)
-        waiting = self._save(job, lambda j: change(j).waiting(at))
+        waiting = self.leasing.save(job, lambda j: change(j).waiting(at))
         self.queue.send(Message(job_id=job.job_id), delay)
         return waiting
-
-    def _save(self, job: Job, change: Callable[[Job], Job]) -> Job:
-        """Write a change, onto the newer row if its owner renamed it meanwhile. Raises Superseded."""
-        holder = job.lease.holder if job.lease else ""
-        for _ in range(RACES):
-            wanted = change(job)
-            try:
-                return self.jobs.replace(wanted)
-            except Conflict:
-                fresh = self.jobs.get(job.job_id)
-                if fresh is None:
-                    raise Superseded(job.job_id) from None
-                if fresh == wanted.but(version=wanted.version + 1):
-                    return fresh  # an earlier try of the same write landed and its answer was lost
-                job = fresh.held_by(holder)
-        raise TransientError("contended", f"Job {job.job_id} kept changing while it was being saved.")
 
     def _withdraw(self, job_id: str) -> None:
         """The job ended or moved on under this step: leave nothing of it behind."""
         job = self.jobs.get(job_id)
         if job is not None and job.status.terminal and job.due_at is not None:
             self.settling.settle(job)
-
-    def _release(self, job: Job) -> None:
-        """Free the job for the next message; an attempt that raised is over, whatever it started."""
-        try:
-            now = self.clock()
-            self._save(job, lambda j: j.but(backend=j.backend if j.ticket else None).waiting(now))
-        except Exception:  # the lease runs out by itself
-            return
-
-
-def _wants_work(job: Job, now: datetime) -> bool:
-    """Unsettled, in nobody's hands, and not pausing between two attempts."""
-    if job.due_at is None or job.leased(now):
-        return False
-    pausing = not job.status.terminal and job.ticket is None and job.early(now)
-    return not pausing

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from lambdas.core.errors import Conflict, Pointer, RequestError, TransientError
 from lambdas.core.jobs import Filter, Job, Status, keys_of
+from lambdas.core.leasing import RACES
 from lambdas.core.models import Model
 from lambdas.core.ports import Clock, JobIndex, JobStore, Message, ObjectStore, Page, Queue
 from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format
-from lambdas.core.settling import RACES
 from lambdas.core.views import Standing
 
 CURSOR_LENGTH = 1000

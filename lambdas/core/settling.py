@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import Conflict
 from lambdas.core.jobs import Job, Status, Ticket, keys_of, raw_key
+from lambdas.core.leasing import RACES
 from lambdas.core.ports import Backend, JobStore, Ledger, Message, ObjectStore, Queue
-
-RACES = 5  # times a write is tried again because somebody else wrote first
 
 
 @dataclass(frozen=True)

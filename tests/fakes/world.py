@@ -17,6 +17,7 @@ from lambdas.core.announcing import Announcer
 from lambdas.core.conducting import Conductor, backoff
 from lambdas.core.errors import CadenzaError, RequestError
 from lambdas.core.jobs import Job, Status
+from lambdas.core.leasing import Leasing
 from lambdas.core.library import Library
 from lambdas.core.models import offered
 from lambdas.core.ports import Message
@@ -74,10 +75,9 @@ class World:
             settling=Settling(jobs, objects, ledger, deliveries, hosts),
             backends=hosts,
             chains=chains,
+            leasing=Leasing(jobs, clock, LEASE, lambda: f"worker-{next(ids)}"),
             clock=clock,
-            lease=LEASE,
             wait=lambda failures: backoff(failures, lambda: 0.5),
-            token=lambda: f"worker-{next(ids)}",
         )
         self.janitor = Janitor(jobs, jobs, queue, wire("dead", self.queue.dead), clock)
         reader, courier = Reader(links, "bucket", timedelta(hours=1)), wire("courier", self.courier)

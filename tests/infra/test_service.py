@@ -70,6 +70,15 @@ def test_a_message_stays_hidden_at_least_as_long_as_its_function_may_run(
     ("queue", "dead", "receives"),
     [("QueuesJobs", "QueuesDeadJobs", 5), ("QueuesDeliveries", "QueuesDeadDeliveries", 10)],
 )
+def test_no_conductor_outlives_its_lease(stacks: Callable[[str], Stacks]) -> None:
+    for stage in STAGES:
+        function = stacks(stage).properties("Service", FUNCTION, "ConductorFunction")
+        variables = function["Environment"]["Variables"]
+        settings = ConductorSettings.from_env({key: _text(value) for key, value in variables.items()})
+
+        assert function["Timeout"] < settings.lease_seconds
+
+
 def test_what_cannot_be_handled_waits_two_weeks_for_an_operator(
     dev: Stacks, queue: str, dead: str, receives: int
 ) -> None:

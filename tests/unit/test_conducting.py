@@ -187,7 +187,7 @@ def test_a_host_that_this_deployment_does_not_have_is_passed_over():
 def test_an_interrupted_start_counts_as_a_failed_attempt():
     world = World()
     world.submit()
-    world.conductor._claim("job-1")  # a worker that took the job and died
+    world.conductor.leasing.claim("job-1", world.conductor._ready)  # a worker that took the job and died
     world.time.pass_by(LEASE.total_seconds())
 
     world.run()
@@ -240,3 +240,35 @@ def test_a_step_that_breaks_frees_the_job_for_the_next_message():
     world.conductor.step("job-1")
 
     assert world.job().status is Status.COMPLETED
+
+
+def test_a_copy_of_a_message_breeds_no_check_of_a_host_that_does_not_answer():
+    world = World()
+    world.hosts["first"].answers = (NOT_NOW,)
+    begun(world)
+    world.turn()
+
+    world.queue.send(Message(job_id="job-1"))
+    world.turn()
+
+    assert world.hosts["first"].checks.total() == 2
+    assert len(letters(world)) == 1
+
+
+def test_a_job_that_ended_but_could_not_be_settled_is_free_for_the_next_message():
+    world = World()
+    begun(world)
+    broken = iter([True])
+
+    def break_once() -> None:
+        if next(broken, False):
+            raise ValueError("Nobody planned for this.")
+
+    world.wire.always["objects.remove"] = break_once
+
+    with pytest.raises(ValueError, match="Nobody planned for this"):
+        world.conductor.step("job-1")
+    world.conductor.step("job-1")
+
+    assert world.job().status is Status.COMPLETED
+    assert world.job().due_at is None
