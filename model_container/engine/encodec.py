@@ -3,9 +3,11 @@
 Knows the packed codec graphs and how much of a piece's edges to drop. Must not know how codes are made.
 """
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 
 from model_container.engine.checkpoint import FloatArray
 from model_container.engine.config import CodecConfig
@@ -19,15 +21,25 @@ MIN_FRAMES = 4  # shorter signals cannot be reflected at their ends
 
 
 class Codec:
-    """Decodes and encodes one channel, or several as a batch. Safe to share between streams of one thread."""
+    """Decodes and encodes one channel, or several as a batch. Streams and threads may share it."""
 
     def __init__(self, folder: Path, config: CodecConfig, *, channels: int, threads: int) -> None:
         self.config, self.channels = config, channels
         self._codebooks: FloatArray = np.load(folder / "codebooks.npy", mmap_mode="r")
-        names = ("lstm", "sound", "features", "latents")
-        self._lstm, self._sound, self._features, self._latents = (
-            open_session(folder / f"codec_{name}.onnx", threads) for name in names
-        )
+        self._folder, self._threads = folder, threads
+        self._lstm, self._sound = self._open("lstm"), self._open("sound")
+
+    @cached_property
+    def _features(self) -> ort.InferenceSession:
+        """Opened by the first recording that is encoded, as most songs go on from none."""
+        return self._open("features")
+
+    @cached_property
+    def _latents(self) -> ort.InferenceSession:
+        return self._open("latents")
+
+    def _open(self, name: str) -> ort.InferenceSession:
+        return open_session(self._folder / f"codec_{name}.onnx", self._threads)
 
     def decode(self, codes: IntArray) -> FloatArray:
         """codes [codebooks * channels, n] → sound [channels, n * hop]."""

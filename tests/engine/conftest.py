@@ -4,13 +4,16 @@ import pytest
 
 pytest.importorskip("onnxruntime", reason="model_container/requirements-dev.txt is not installed")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+from model_container.engine.live import Engine
+from model_container.engine.model import Model
 from model_container.engine.native import kernels
 from model_container.pack import pack
 from tests.engine import tiny
+from tests.engine.serving import Service, Store, serving
 
 Folders = Callable[..., Path]
 
@@ -40,3 +43,16 @@ def packs(checkpoints: Folders, tmp_path_factory: pytest.TempPathFactory) -> Fol
         return target
 
     return folder
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    made = Store()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def service(packs: Folders) -> Iterator[Service]:
+    with serving(Engine(Model.load(packs("text"), slots=2), queue_size=1)) as running:
+        yield running

@@ -1,130 +1,20 @@
-"""The server over real sockets: what SageMaker sends, what a laptop sends, and what goes wrong."""
+"""The server over real sockets: what SageMaker sends, and what a laptop sends."""
 
-import io
 import json
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import urllib3
-import uvicorn
 
 from model_container.engine.live import Engine
 from model_container.engine.model import Model
-from model_container.server.app import App
-from model_container.server.studio import Studio
 from tests.engine.conftest import Folders
-
-SONG = {"prompt": "a tune", "duration": 1.2, "seed": 7}
-LONG = {**SONG, "duration": 300}
-
-
-class Store:
-    """A small object store with presigned addresses, as far as a container can tell."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, list[bytes]] = {}
-        self.status = 200
-        store = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                data = self.rfile.read(int(self.headers["Content-Length"]))
-                store.files.setdefault(self.path, []).append(data)
-                self._answer(store.status, b"")
-
-            def do_GET(self) -> None:
-                found = store.files.get(self.path)
-                self._answer(200 if found else 404, found[-1] if found else b"")
-
-            def _answer(self, status: int, data: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class Service:
-    """A running server as its clients see it."""
-
-    def __init__(self, url: str, engine: Engine) -> None:
-        self.url, self.engine = url, engine
-        self._pool = urllib3.PoolManager(retries=False, timeout=60)
-
-    def post(self, path: str, body: Any, **options: Any) -> urllib3.BaseHTTPResponse:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._pool.request("POST", self.url + path, body=data, **options)
-
-    def get(self, path: str) -> urllib3.BaseHTTPResponse:
-        return self._pool.request("GET", self.url + path)
-
-    def delete(self, path: str) -> urllib3.BaseHTTPResponse:
-        return self._pool.request("DELETE", self.url + path)
-
-    def wait(self, condition: Any) -> None:
-        for _ in range(3000):
-            if condition():
-                return
-            time.sleep(0.01)
-        pytest.fail("it did not happen")
-
-
-@contextmanager
-def serving(engine: Engine, timeout: float = 600) -> Iterator[Service]:
-    with socket.socket() as listener, engine:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(App(Studio(engine), timeout).asgi(), log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        service = Service(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
-        service.wait(lambda: server.started)
-        try:
-            yield service
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    made = Store()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def service(packs: Folders) -> Iterator[Service]:
-    with serving(Engine(Model.load(packs("text"), slots=2), queue_size=1)) as running:
-        yield running
-
-
-def samples(data: bytes) -> np.ndarray:
-    with wave.open(io.BytesIO(data)) as file:
-        assert file.getframerate() == 32000
-        frames = file.readframes(file.getnframes() + 1)
-        assert len(frames) == 2 * file.getnchannels() * file.getnframes()
-        return np.frombuffer(frames, "<i2").reshape(-1, file.getnchannels()).T
+from tests.engine.serving import LONG, SONG, Service, Store, samples, serving
 
 
 def test_a_ping_is_answered(service: Service) -> None:
@@ -227,78 +117,6 @@ def test_a_melody_is_followed(packs: Folders, store: Store) -> None:
 
     assert (with_it.status, without.status) == (200, 200)
     assert with_it.data != without.data
-
-
-@pytest.mark.parametrize(
-    ("body", "detail"),
-    [
-        (b"{", "JSON"),
-        ({"duration": 3}, "prompt"),
-        ({**SONG, "duration": 301}, "duration"),
-        ({**SONG, "tempo": 3}, "tempo"),
-        ({**SONG, "output_url": "file:///etc/passwd"}, "output_url"),
-        ({**SONG, "guidance": 0}, "guidance"),
-    ],
-)
-def test_what_is_no_request_is_told_so(service: Service, body: Any, detail: str) -> None:
-    answer = service.post("/invocations", body)
-
-    assert answer.status == 400
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["code"] == "invalid_request"
-    assert detail in answer.json()["detail"]
-
-
-def test_what_the_model_cannot_do_is_told_so(service: Service, store: Store) -> None:
-    store.files["/melody"] = [service.post("/invocations", SONG).data]
-    store.files["/text"] = [b"la la la"]
-
-    melody = service.post("/invocations", {**SONG, "melody_url": f"{store.url}/melody"})
-    text = service.post("/invocations", {**SONG, "continue_url": f"{store.url}/text"})
-    missing = service.post("/invocations", {**SONG, "continue_url": f"{store.url}/nothing?secret=1"})
-
-    assert (melody.status, text.status, missing.status) == (400, 400, 502)
-    assert "no melody" in melody.json()["detail"]
-    assert "not a PCM WAV" in text.json()["detail"]
-    assert "the answer was 404" in missing.json()["detail"]
-    assert "secret" not in missing.json()["detail"]
-
-
-def test_a_request_that_is_too_long_is_not_read(service: Service) -> None:
-    assert service.post("/invocations", {"prompt": "x" * 100_000}).status == 413
-
-
-def test_a_store_that_refuses_is_told(service: Service, store: Store) -> None:
-    store.status = 403
-
-    answer = service.post("/invocations", {**SONG, "output_url": f"{store.url}/song"})
-
-    assert answer.status == 502
-    assert answer.json()["code"] == "transfer_failed"
-
-
-def test_a_full_queue_asks_to_come_back(service: Service) -> None:
-    open_answers = [service.post("/invocations", LONG, preload_content=False) for _ in range(2)]
-    waiting = threading.Thread(target=service.post, args=("/invocations", SONG))
-    waiting.start()
-    service.wait(lambda: service.engine.stats().waiting == 1)
-
-    refused = service.post("/invocations", SONG)
-
-    assert refused.status == 503
-    assert int(refused.headers["Retry-After"]) > 0
-    assert refused.json()["code"] == "busy"
-    for answer in open_answers:
-        answer.close()
-    waiting.join()
-
-
-def test_a_song_stops_when_its_time_is_up(service: Service, store: Store) -> None:
-    answer = service.post("/invocations", {**LONG, "output_url": f"{store.url}/song", "timeout": 0.5})
-
-    assert answer.status == 504
-    service.wait(lambda: service.engine.stats().running == 0)
-    assert store.files == {}
 
 
 def test_songs_that_nobody_waits_for_are_followed_by_id(service: Service, store: Store) -> None:

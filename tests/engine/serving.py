@@ -1,0 +1,108 @@
+"""A running server, a small object store beside it, and what a client sees of both."""
+
+import io
+import json
+import socket
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+import urllib3
+import uvicorn
+
+from model_container.engine.live import Engine
+from model_container.server.app import App
+from model_container.server.studio import Studio
+
+SONG = {"prompt": "a tune", "duration": 1.2, "seed": 7}
+LONG = {**SONG, "duration": 300}
+
+
+class Store:
+    """A small object store with presigned addresses, as far as a container can tell."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, list[bytes]] = {}
+        self.status = 200
+        store = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                data = self.rfile.read(int(self.headers["Content-Length"]))
+                store.files.setdefault(self.path, []).append(data)
+                self._answer(store.status, b"")
+
+            def do_GET(self) -> None:
+                found = store.files.get(self.path)
+                self._answer(200 if found else 404, found[-1] if found else b"")
+
+            def _answer(self, status: int, data: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Service:
+    """A running server as its clients see it."""
+
+    def __init__(self, url: str, engine: Engine) -> None:
+        self.url, self.engine = url, engine
+        self._pool = urllib3.PoolManager(retries=False, timeout=60)
+
+    def post(self, path: str, body: Any, **options: Any) -> urllib3.BaseHTTPResponse:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._pool.request("POST", self.url + path, body=data, **options)
+
+    def get(self, path: str) -> urllib3.BaseHTTPResponse:
+        return self._pool.request("GET", self.url + path)
+
+    def delete(self, path: str) -> urllib3.BaseHTTPResponse:
+        return self._pool.request("DELETE", self.url + path)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        for _ in range(3000):
+            if condition():
+                return
+            time.sleep(0.01)
+        pytest.fail("it did not happen")
+
+
+@contextmanager
+def serving(engine: Engine, timeout: float = 600) -> Iterator[Service]:
+    with socket.socket() as listener, engine:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(App(Studio(engine), timeout).asgi(), log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        service = Service(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
+        service.wait(lambda: server.started)
+        try:
+            yield service
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def samples(data: bytes) -> np.ndarray:
+    with wave.open(io.BytesIO(data)) as file:
+        assert file.getframerate() == 32000
+        frames = file.readframes(file.getnframes() + 1)
+        assert len(frames) == 2 * file.getnchannels() * file.getnframes()
+        return np.frombuffer(frames, "<i2").reshape(-1, file.getnchannels()).T
