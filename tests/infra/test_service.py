@@ -66,10 +66,6 @@ def test_a_message_stays_hidden_at_least_as_long_as_its_function_may_run(
     assert queue["VisibilityTimeout"] >= timeout * (1 if stage == "local" else 6)
 
 
-@pytest.mark.parametrize(
-    ("queue", "dead", "receives"),
-    [("QueuesJobs", "QueuesDeadJobs", 5), ("QueuesDeliveries", "QueuesDeadDeliveries", 10)],
-)
 def test_no_conductor_outlives_its_lease(stacks: Callable[[str], Stacks]) -> None:
     for stage in STAGES:
         function = stacks(stage).properties("Service", FUNCTION, "ConductorFunction")
@@ -79,6 +75,10 @@ def test_no_conductor_outlives_its_lease(stacks: Callable[[str], Stacks]) -> Non
         assert function["Timeout"] < settings.lease_seconds
 
 
+@pytest.mark.parametrize(
+    ("queue", "dead", "receives"),
+    [("QueuesJobs", "QueuesDeadJobs", 5), ("QueuesDeliveries", "QueuesDeadDeliveries", 10)],
+)
 def test_what_cannot_be_handled_waits_two_weeks_for_an_operator(
     dev: Stacks, queue: str, dead: str, receives: int
 ) -> None:
