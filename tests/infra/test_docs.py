@@ -1,0 +1,27 @@
+"""What operators read names what the stacks have."""
+
+import re
+
+from infra.assets import ROOT
+from tests.infra.conftest import Stacks
+
+
+def test_every_alarm_has_its_line_in_the_operators_guide(dev: Stacks) -> None:
+    guide = (ROOT / "docs/operations.md").read_text()
+    documented = set(re.findall(r"^\| `([^`]+)` \|", guide, re.MULTILINE))
+    alarms = {_plain(name) for name in dev.resources("Watch", "AWS::CloudWatch::Alarm")}
+
+    assert {re.sub("^(Api|Conductor|Courier|Janitor)", "<Function>", name) for name in alarms} == documented
+
+
+def _plain(logical_id: str) -> str:
+    """A logical id without the hash that the CDK puts at its end."""
+    return logical_id[:-8]
+
+
+def test_every_output_that_the_guide_names_exists(dev: Stacks) -> None:
+    guide = (ROOT / "docs/operations.md").read_text()
+
+    for name in ("ApiUrl", "GenerateEndpoint", "SiteUrl", "MusicBucketName", "TableName", "QueueUrl"):
+        assert f"`{name}`" in guide
+        assert name in dev.outputs()
