@@ -50,7 +50,7 @@ CADENZA_API int cadenza_describe(const cadenza_decoder *decoder, struct cadenza_
 /* text: [tokens][hidden], projected encoder states; tokens may be 0. */
 CADENZA_API int cadenza_admit(cadenza_decoder *decoder, int32_t slot, const float *text, int32_t tokens);
 
-/* hidden: [2][count][hidden]; row 0 conditional, row 1 unconditional; at positions position … position + count - 1. */
+/* hidden: [2][count][hidden], row 0 conditional, row 1 unconditional; the first of the count is at `position`. */
 CADENZA_API int cadenza_prefill(cadenza_decoder *decoder, int32_t slot, const float *hidden, int32_t count,
                                 int64_t position);
 

@@ -47,8 +47,10 @@ const Candidate kCandidates[] = {  // best first
 
 const Kernels *find_kernels(const char *name) {
     const bool automatic = strcmp(name, "auto") == 0;
-    for (const Candidate &candidate : kCandidates)
-        if ((automatic || strcmp(name, candidate.kernels->name) == 0) && candidate.runs_here()) return candidate.kernels;
+    for (const Candidate &candidate : kCandidates) {
+        const bool named = automatic || strcmp(name, candidate.kernels->name) == 0;
+        if (named && candidate.runs_here()) return candidate.kernels;
+    }
     return nullptr;
 }
 

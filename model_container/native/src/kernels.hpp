@@ -32,7 +32,7 @@ struct Rows {
 // [outputs][width] in tiles of sixteen outputs:
 //   f32, bf16  [width][16]
 //   q8         scales [width / group][16] bf16, padded to 64 bytes, then [width / 4][16][4] unsigned, zero at 128
-//   q4         scales likewise, then [width / 8][16][4]: quad 2j in the low nibble, quad 2j + 1 in the high one, zero at 8
+//   q4         scales likewise, then [width / 8][16][4]: quad 2j in the low nibbles, 2j + 1 in the high ones, zero at 8
 struct Matrix {
     const uint8_t *tiles;
     int64_t tile_bytes;

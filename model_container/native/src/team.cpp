@@ -66,8 +66,8 @@ bool Team::take(Ticket ticket, int thread) {
     return true;
 }
 
-// Called by the one thread that completed the phase's last task: nobody else touches the phase until the ticket changes,
-// and whoever does so afterwards may already be in the next run.
+// Called by the one thread that completed the phase's last task. Nobody else touches the phase until the ticket
+// changes, and whoever does so afterwards may already be in the next run.
 void Team::advance(Ticket ticket) {
     completed_.store(0, std::memory_order_relaxed);
     publish(next(ticket, ++phase_ == end_ ? 0 : phase_->tasks));
