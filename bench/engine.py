@@ -3,7 +3,7 @@
 What bounds a step is memory: every weight is read once for each column of tokens. So beside times and
 ratios this prints the share of it that reading the bytes alone would take at the bandwidth measured.
 
-Each engine is a process of its own; they play a few steps in turns, so that a change of the machine meets all.
+ratios this prints how much of it reading the bytes alone would take at the bandwidth measured.
 Needs model_container/requirements-dev.txt.
 """
 
