@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     logger.info("loaded", extra={"slots": slots, "threads": threads, "resident": capacity.resident()})
     with Engine(model, queue_size=options.queue) as engine:
-        app = App(Studio(engine), options.timeout).asgi()
+        app = App(Studio(engine), options.deadline).asgi()
         config = uvicorn.Config(
             app,
             options.host,
@@ -59,7 +59,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--memory", type=int, default=0, help="bytes; default: the memory limit")
     parser.add_argument("--slots", type=int, default=0, help="songs at a time; default: what memory holds")
     parser.add_argument("--queue", type=int, default=16, help="songs that may wait for a slot")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds that a song may take")
+    parser.add_argument("--deadline", type=float, default=3600, help="seconds that a song may take")
     return parser.parse_args(arguments)
 
 

@@ -63,6 +63,11 @@ class Batch:
     def running(self) -> int:
         return len(self._turns)
 
+    def position(self, listener: Listener) -> int | None:
+        """The place in the line, from 1, of a song that waits for its first slot or its next."""
+        places = [other for _, other in self._line]
+        return places.index(listener) + 1 if listener in places else None
+
     def join(self, song: Song, listener: Listener) -> None:
         self._line.append((song, listener))
 

@@ -43,9 +43,6 @@ class Stats:
     music_seconds: float
     busy_seconds: float
 
-    def counts(self) -> dict[str, int]:
-        return {"waiting": self.waiting, "running": self.running}
-
 
 class Live:
     """A song as its listener sees it: iterate for its sound as it is made. At most its own length is kept."""
@@ -128,6 +125,17 @@ class Engine:
         with self._change:
             self._closed = True
             self._change.notify()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def position(self, live: Live) -> int | None:
+        """A song's place in the line, from 1; None when it is no longer in it."""
+        arriving = [other for _, other in list(self._arrivals)]
+        if live in arriving:
+            return self._batch.waiting + arriving.index(live) + 1
+        return self._batch.position(live)
 
     def stats(self) -> "Stats":
         batch, rate = self._batch, self.model.config.codec.frame_rate

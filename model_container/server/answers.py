@@ -1,84 +1,91 @@
-"""What goes wrong, as HTTP says it: problem details (RFC 9457).
+"""What goes wrong, in the wire contract's words.
 
-Knows HTTP and every error that a route may meet; this is the only table of them. Must not know routes.
+Knows every error that a song may meet; this is the only table of them. Must not know routes.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from model_container.engine.live import ClosedError, FailedError, FullError
+from model_container.server.contract import Problem
 from model_container.server.transfer import TransferError
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 5  # seconds
-TITLES = {
-    400: "Bad request",
-    404: "Not found",
-    413: "Too large",
-    500: "Internal error",
-    502: "Bad gateway",
-    503: "Unavailable",
-    504: "Too slow",
-}
+
+
+class MalformedError(Exception):
+    """The request's body is no JSON object."""
 
 
 class TooLargeError(Exception):
     """The request's body is longer than any that makes sense."""
 
 
-class SlowError(Exception):
+class DeadlineError(Exception):
     """The song took longer than it is wanted."""
 
 
-# Error → status and code.
-PROBLEMS: Mapping[type[Exception], tuple[int, str]] = {
-    ValueError: (400, "invalid_request"),
-    ValidationError: (400, "invalid_request"),
-    TooLargeError: (413, "too_large"),
-    TransferError: (502, "transfer_failed"),
-    FailedError: (500, "internal_error"),
-    FullError: (503, "busy"),
-    ClosedError: (503, "stopping"),
-    SlowError: (504, "too_slow"),
+class CanceledError(Exception):
+    """The song was stopped."""
+
+
+class _Kind(NamedTuple):
+    status: int
+    code: str
+    transient: bool
+
+
+KINDS: dict[type[Exception], _Kind] = {
+    MalformedError: _Kind(400, "malformed", False),
+    ValueError: _Kind(422, "invalid", False),
+    TooLargeError: _Kind(413, "too_large", False),
+    CanceledError: _Kind(409, "canceled", False),
+    FailedError: _Kind(500, "failed", True),
+    TransferError: _Kind(502, "transfer_failed", True),  # an address may have expired; a new one may do
+    FullError: _Kind(503, "busy", True),
+    ClosedError: _Kind(503, "stopping", True),
+    DeadlineError: _Kind(504, "deadline", True),
 }
+UNPLANNED = _Kind(500, "failed", True)
 
 
-def answer(status: int, code: str, detail: str) -> Response:
-    content = {
-        "type": "about:blank",
-        "title": TITLES[status],
-        "status": status,
-        "detail": detail,
-        "code": code,
-    }
+def problem(error: Exception) -> Problem:
+    kind = _kind(error)
+    detail = "The song could not be made." if kind is UNPLANNED else _detail(error)
+    return Problem(code=kind.code, detail=detail, transient=kind.transient)
+
+
+def answer(status: int, told: Problem) -> Response:
     headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else None
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    return JSONResponse({"error": told.model_dump()}, status, headers)
 
 
-def _problem(_: Request, error: Exception) -> Response:
-    status, code = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    return answer(status, code, _detail(error))
+def failed(_: Request, error: Exception) -> Response:
+    if _kind(error) is UNPLANNED:
+        logger.error("unplanned", exc_info=error)
+    return answer(_kind(error).status, problem(error))
 
 
 def _gone(_: Request, error: Exception) -> Response:
-    return Response(status_code=499)  # nobody reads it; proxies log it as the client's doing
-
-
-def _unexpected(_: Request, error: Exception) -> Response:
-    logger.error("unexpected", exc_info=error)
-    return answer(500, "internal_error", "The song could not be made.")
+    return Response(status_code=499)  # nobody reads it; logs name it as the client's doing
 
 
 HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
-    **dict.fromkeys(PROBLEMS, _problem),
+    **dict.fromkeys(KINDS, failed),
     ClientDisconnect: _gone,
-    Exception: _unexpected,
+    Exception: failed,
 }
+
+
+def _kind(error: Exception) -> _Kind:
+    return next((KINDS[kind] for kind in type(error).__mro__ if kind in KINDS), UNPLANNED)
 
 
 def _detail(error: Exception) -> str:

@@ -1,112 +1,106 @@
-"""The routes: SageMaker's /ping and /invocations, songs that nobody waits for, and metrics.
+"""The routes of the wire contract (docs/wire.md), for SageMaker and for plain HTTP.
 
 Knows HTTP. Must not know how songs are made or delivered.
 """
 
 import asyncio
 import contextlib
-import logging
+import json
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from model_container.server.answers import HANDLERS, TooLargeError, answer
-from model_container.server.contract import Invocation
-from model_container.server.metrics import exposition
+from model_container.engine.live import ClosedError
+from model_container.server.answers import HANDLERS, CanceledError, MalformedError, TooLargeError, answer
+from model_container.server.contract import VERSION, Invocation, Problem
+from model_container.server.metrics import numbers
 from model_container.server.songs import Songs
 from model_container.server.studio import Performance, Studio
 from model_container.server.waiting import before
 
-logger = logging.getLogger(__name__)
-
 MAX_BODY = 64 << 10  # bytes
+UNKNOWN = Problem(code="unknown", detail="No such song.", transient=False)
 
 
 class App:
-    """timeout: seconds that a song may take when its request names none."""
+    """deadline: seconds that a song may take when its request names none."""
 
-    def __init__(self, studio: Studio, timeout: float) -> None:
-        self._studio, self._timeout = studio, timeout
-        self._songs = Songs(studio)
+    def __init__(self, studio: Studio, deadline: float) -> None:
+        self._studio, self._deadline = studio, deadline
+        self._songs = Songs(studio, deadline)
 
-    def asgi(self) -> Starlette:
+    def asgi(self) -> ASGIApp:
         routes = [
             Route("/ping", self.ping),
-            Route("/invocations", self.invoke, methods=["POST"]),
-            Route("/songs", self.start, methods=["POST"]),
-            Route("/songs/{id}", self.check, methods=["GET"]),
-            Route("/songs/{id}", self.cancel, methods=["DELETE"]),
             Route("/metrics", self.metrics),
+            Route("/invocations", self.invoke, methods=["POST"]),
+            Route("/invocations/{id}", self.check, methods=["GET"]),
+            Route("/invocations/{id}", self.cancel, methods=["DELETE"]),
         ]
-        return Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=self._lifespan)
+        app = Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=self._lifespan)
+        return _versioned(app)
 
     async def ping(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", **self._studio.engine.stats().counts()})
+        if self._studio.engine.closed:
+            raise ClosedError("The engine is stopping.")
+        return JSONResponse({"status": "ok"})
 
     async def metrics(self, _: Request) -> Response:
-        return PlainTextResponse(exposition(self._studio.engine.stats()))
+        return JSONResponse(numbers(self._studio.engine.stats()))
 
     async def invoke(self, request: Request) -> Response:
-        """Answers when the song is put at its address, or, without one, with the song as it is made."""
         invocation = await _invocation(request)
-        deadline = time.monotonic() + (invocation.timeout or self._timeout)
+        if invocation.output_url is not None:
+            return await self._deliver(request, invocation)
+        deadline = time.monotonic() + (invocation.deadline_s or self._deadline)
         performance = await asyncio.to_thread(self._studio.begin, invocation)
-        if invocation.output_url is None:
-            return await self._stream(request, performance, deadline)
-        try:
-            delivery = asyncio.to_thread(self._studio.deliver, performance)
-            summary = await before(deadline, delivery, request)
-        finally:
-            performance.live.stop()
-        assert summary is not None  # it is None for a stopped song, and that happened here at the earliest
-        logger.info("delivered", extra={"song": summary.model_dump()})
-        return JSONResponse(summary.model_dump())
-
-    async def start(self, request: Request) -> Response:
-        """Answers at once."""
-        invocation = await _invocation(request)
-        status, new = await asyncio.to_thread(self._songs.start, invocation, self._timeout)
-        return JSONResponse(status.model_dump(), 202 if new else 200)
+        return await self._play(request, performance, deadline)
 
     async def check(self, request: Request) -> Response:
-        status = self._songs.check(request.path_params["id"])
-        return JSONResponse(status.model_dump()) if status else answer(404, "not_found", "No such song.")
+        delivery = self._songs.find(request.path_params["id"])
+        return JSONResponse(self._songs.state(delivery).model_dump()) if delivery else answer(404, UNKNOWN)
 
     async def cancel(self, request: Request) -> Response:
-        self._songs.cancel(request.path_params["id"])
+        if delivery := self._songs.find(request.path_params["id"]):
+            delivery.stop(CanceledError("The song was stopped."))
         return Response(status_code=204)
 
-    async def _stream(self, request: Request, performance: Performance, deadline: float) -> Response:
-        """The answer begins with the first piece, so that a failure until then is told as one."""
-        pieces = self._studio.stream(performance)
+    async def _deliver(self, request: Request, invocation: Invocation) -> Response:
+        """Answers with the song's state: at once if the client prefers that, else when the audio is there."""
+        id = invocation.id or uuid.uuid4().hex
+        delivery, new = await asyncio.to_thread(self._songs.start, invocation, id)
+        if "respond-async" in request.headers.get("prefer", ""):
+            return JSONResponse(self._songs.state(delivery).model_dump(), 202)
         try:
-            first = await before(deadline, asyncio.to_thread(next, pieces, b""), request)
+            await before(None, asyncio.to_thread(delivery.wait), request)
+        finally:
+            if new:  # whoever asks for a song that another began does not end it by leaving
+                delivery.stop(CanceledError("Nobody waited for the song any more."))
+        return JSONResponse(self._songs.state(delivery).model_dump())
+
+    async def _play(self, request: Request, performance: Performance, deadline: float) -> Response:
+        """Answers with the audio. The answer begins late enough for a failure until then to be told."""
+        pieces = self._studio.stream(performance)
+        whole = not performance.invocation.stream
+        begun = asyncio.to_thread(b"".join, pieces) if whole else asyncio.to_thread(next, pieces, b"")
+        try:
+            first = await before(deadline, begun, request)
         except BaseException:
             performance.live.stop()
             raise
         headers = {
             "Content-Length": str(self._studio.size(performance)),
-            "X-Seed": str(performance.invocation.seed),
+            "Cadenza-Seed": str(performance.invocation.seed),
         }
-        body = self._body(performance, first, pieces, deadline)
+        body = _body(performance, first, pieces, deadline)
         return StreamingResponse(body, media_type="audio/wav", headers=headers)
-
-    async def _body(
-        self, performance: Performance, first: bytes, pieces: Iterator[bytes], deadline: float
-    ) -> AsyncIterator[bytes]:
-        piece = first
-        try:
-            while piece:
-                yield piece
-                piece = await before(deadline, asyncio.to_thread(next, pieces, b""))
-            logger.info("streamed", extra={"song": performance.invocation.id})
-        finally:  # also when the client has gone
-            performance.live.stop()
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -117,10 +111,40 @@ class App:
         await asyncio.to_thread(self._songs.finish)
 
 
+async def _body(
+    performance: Performance, first: bytes, pieces: Iterator[bytes], deadline: float
+) -> AsyncIterator[bytes]:
+    piece = first
+    try:
+        while piece:
+            yield piece
+            piece = await before(deadline, asyncio.to_thread(next, pieces, b""))
+    finally:  # also when the client has gone
+        performance.live.stop()
+
+
 async def _invocation(request: Request) -> Invocation:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
             raise TooLargeError(f"The request has more than {MAX_BODY} bytes.")
-    return Invocation.model_validate_json(bytes(body))
+    try:
+        values = json.loads(body)
+    except ValueError as error:
+        raise MalformedError(f"The request is no JSON: {error}") from error
+    return Invocation.model_validate(values)
+
+
+def _versioned(app: ASGIApp) -> ASGIApp:
+    """Every answer names the version of the contract."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"cadenza-wire", VERSION.encode())]
+            await send(message)
+
+        await app(scope, receive, named)
+
+    return wrapped

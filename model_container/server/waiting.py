@@ -10,27 +10,27 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from model_container.server.answers import SlowError
+from model_container.server.answers import DeadlineError
 
 T = TypeVar("T")
 
 
-async def before(deadline: float, work: Awaitable[T], request: Request | None = None) -> T:
+async def before(deadline: float | None, work: Awaitable[T], request: Request | None = None) -> T:
     """Await work until a moment of time.monotonic(), and while the request's client is there, if given.
 
-    Raises SlowError or ClientDisconnect; the caller then stops the work, which goes on.
+    Raises DeadlineError or ClientDisconnect; the caller then stops the work, which goes on.
     """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_hung_up(request)) if request else None
     waited = {task, gone} if gone else {task}
-    left = max(deadline - time.monotonic(), 0)
+    left = None if deadline is None else max(deadline - time.monotonic(), 0)
     try:
         await asyncio.wait(waited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         if gone and gone.done():
             raise ClientDisconnect
-        raise SlowError("The song was not made in time.")
+        raise DeadlineError("The song was not made in time.")
     finally:
         for each in waited:
             each.cancel()

@@ -70,6 +70,9 @@ class Service:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self._pool.request("POST", self.url + path, body=data, **options)
 
+    def begin(self, body: Any) -> urllib3.BaseHTTPResponse:
+        return self.post("/invocations", body, headers={"Prefer": "respond-async"})
+
     def get(self, path: str) -> urllib3.BaseHTTPResponse:
         return self._pool.request("GET", self.url + path)
 
@@ -106,3 +109,14 @@ def samples(data: bytes) -> np.ndarray:
         frames = file.readframes(file.getnframes() + 1)
         assert len(frames) == 2 * file.getnchannels() * file.getnframes()
         return np.frombuffer(frames, "<i2").reshape(-1, file.getnchannels()).T
+
+
+@contextmanager
+def hanging(service: Service, body: Any) -> Iterator[None]:
+    """A client that has sent its request and waits for the answer, until it hangs up."""
+    data = json.dumps(body).encode()
+    host, port = service.url.removeprefix("http://").split(":")
+    head = f"POST /invocations HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(data)}\r\n\r\n"
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(head.encode() + data)
+        yield
