@@ -18,7 +18,7 @@ from lambdas.core.ports import Page
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SHARDS = 4  # of the pending index, so that no partition takes every write
+SHARDS = 2  # of the pending index: each takes some 140 jobs a second, and a position asks them all
 READ_AT_ONCE = 50  # rows of an owner per query
 READS = 10  # queries for one page; a page may then be short and still have a next
 KEY_LIMIT = 2048  # bytes of a partition key; of a longer one DynamoDB complains
