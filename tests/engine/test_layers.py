@@ -1,0 +1,35 @@
+"""Who may import whom inside the container: nothing of ours from outside it, and no torch anywhere."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_layers import imports, module, sources, within
+
+ENGINE, NATIVE = "model_container.engine", "model_container.native"
+# Package → what it may import beside the standard library. The first match counts.
+MAY_IMPORT = {
+    ENGINE: {"numpy", "onnxruntime", "tokenizers", ENGINE, NATIVE},
+    NATIVE: {"numpy", ENGINE, NATIVE},
+    "model_container.graphs": {"numpy", "onnx", ENGINE, "model_container.graphs"},
+    "model_container.server": {"numpy", "pydantic", "starlette", "urllib3", ENGINE, "model_container.server"},
+    "model_container": {"numpy", "uvicorn", "model_container"},
+}
+RUNNING = (ENGINE, "model_container.server", "model_container.serve")
+
+
+@pytest.mark.parametrize("file", sources("model_container"), ids=module)
+def test_a_module_imports_only_what_its_layer_may(file: Path) -> None:
+    layer = next(allowed for package, allowed in MAY_IMPORT.items() if within(module(file), {package}))
+
+    foreign = {name for name in imports(file) if name.split(".")[0] not in sys.stdlib_module_names}
+
+    assert {name for name in foreign if not within(name, layer)} == set()
+
+
+@pytest.mark.parametrize("file", sources("model_container"), ids=module)
+def test_what_serves_does_not_reach_what_packs(file: Path) -> None:
+    packers = {"model_container.graphs", "model_container.pack", "model_container.native.pack"}
+    if within(module(file), set(RUNNING)):
+        assert [name for name in imports(file) if within(name, packers)] == []
