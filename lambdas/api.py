@@ -55,6 +55,7 @@ def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
     description=documents.GENERATE,
     responses=documents.made(),
     tags=["Music"],
+    operation_id="generate",
 )
 def generate(
     body: GenerateRequest,
@@ -79,7 +80,13 @@ def generate(
     return _made(submission, preference(prefer))
 
 
-@app.get("/jobs", summary="Your jobs, newest first", responses=documents.listed(), tags=["Jobs"])
+@app.get(
+    "/jobs",
+    summary="Your jobs, newest first",
+    responses=documents.listed(),
+    tags=["Jobs"],
+    operation_id="list_jobs",
+)
 def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
@@ -92,7 +99,9 @@ def list_jobs(
     return _json(200, {"jobs": jobs, "next_cursor": following})
 
 
-@app.get("/jobs/<job_id>", summary="A job", responses=documents.shown(), tags=["Jobs"])
+@app.get(
+    "/jobs/<job_id>", summary="A job", responses=documents.shown(), tags=["Jobs"], operation_id="get_job"
+)
 def get_job(
     job_id: str, if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=1000)] = None
 ) -> Answer:
@@ -109,7 +118,13 @@ def get_job(
     return _json(200, view, headers)
 
 
-@app.patch("/jobs/<job_id>", summary="Rename or mark a job", responses=documents.changed(), tags=["Jobs"])
+@app.patch(
+    "/jobs/<job_id>",
+    summary="Rename or mark a job",
+    responses=documents.changed(),
+    tags=["Jobs"],
+    operation_id="patch_job",
+)
 def patch_job(job_id: str, body: PatchRequest) -> Answer:
     parts = wiring.api()
     changes = {name: getattr(body, name) for name in body.model_fields_set}
@@ -117,20 +132,38 @@ def patch_job(job_id: str, body: PatchRequest) -> Answer:
     return _json(200, parts.reader.render(job, _origin(), wiring.now()))
 
 
-@app.post("/jobs/<job_id>/cancel", summary="Cancel a job", responses=documents.canceled(), tags=["Jobs"])
+@app.post(
+    "/jobs/<job_id>/cancel",
+    summary="Cancel a job",
+    responses=documents.canceled(),
+    tags=["Jobs"],
+    operation_id="cancel_job",
+)
 def cancel_job(job_id: str) -> Answer:
     parts = wiring.api()
     job = parts.library.cancel(job_id, _principal())
     return _json(202, parts.reader.render(job, _origin(), wiring.now()))
 
 
-@app.delete("/jobs/<job_id>", summary="Delete a job", responses=documents.deleted(), tags=["Jobs"])
+@app.delete(
+    "/jobs/<job_id>",
+    summary="Delete a job",
+    responses=documents.deleted(),
+    tags=["Jobs"],
+    operation_id="delete_job",
+)
 def delete_job(job_id: str) -> Answer:
     wiring.api().library.delete(job_id, _principal())
     return Response(204, None, "")
 
 
-@app.get("/jobs/<job_id>/audio", summary="A job's audio", responses=documents.redirected(), tags=["Jobs"])
+@app.get(
+    "/jobs/<job_id>/audio",
+    summary="A job's audio",
+    responses=documents.redirected(),
+    tags=["Jobs"],
+    operation_id="get_audio",
+)
 def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> Answer:
     parts = wiring.api()
     job, key, kind = parts.library.audio_key(job_id, _principal(), format)
@@ -138,13 +171,25 @@ def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> 
     return Response(302, None, "", {"Location": link, "Cache-Control": "no-store"})
 
 
-@app.get("/models", summary="What this deployment can play", responses=documents.modelled(), tags=["Service"])
+@app.get(
+    "/models",
+    summary="What this deployment can play",
+    responses=documents.modelled(),
+    tags=["Service"],
+    operation_id="list_models",
+)
 def list_models() -> Answer:
     parts = wiring.api()
     return _json(200, documents.catalogue(parts.models, parts.settings.chains))
 
 
-@app.get("/health", summary="Is the service well?", responses=documents.healthy(), tags=["Service"])
+@app.get(
+    "/health",
+    summary="Is the service well?",
+    responses=documents.healthy(),
+    tags=["Service"],
+    operation_id="health",
+)
 def health() -> Answer:
     parts = wiring.api()
     view = {"status": "ok", "version": VERSION, "stage": parts.settings.stage, "models": list(parts.models)}

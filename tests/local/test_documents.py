@@ -57,6 +57,9 @@ def test_the_openapi_document_is_valid_and_says_where_it_was_read(document: Docu
     OpenAPIV31SpecValidator(document).validate()
 
     assert document["openapi"].startswith("3.1")
+    names = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
+    assert all(re.fullmatch("[a-z]+(_[a-z]+)?", name) for name in names)
+    assert len(set(names)) == len(ROUTES)
     assert document["servers"] == [{"url": str(api.http.base_url).rstrip("/")}]
     assert document["info"]["version"] == VERSION
 
