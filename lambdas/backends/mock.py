@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambdas.core.errors import PermanentError, TransientError
-from lambdas.core.jobs import Piece, Ticket
+from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Running, Work
 
 PHRASE = re.compile(r"\[\[(fail|slow|bug)(?::(\d{1,3}))?\]\]")

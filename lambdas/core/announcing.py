@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambdas.core.errors import PermanentError, TransientError
-from lambdas.core.jobs import Job, Status, Webhook
+from lambdas.core.jobs import Job, Status
+from lambdas.core.pieces import Webhook
 from lambdas.core.ports import Clock, Courier, JobStore, Message, Queue
 from lambdas.core.views import Reader, instant
 

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from lambdas.core.jobs import Piece
+from lambdas.core.pieces import Piece
 
 
 def cache_key(owner: str, piece: Piece) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lambdas.core.jobs import Filter, Job, Piece, Ticket
+from lambdas.core.jobs import Filter, Job
+from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.recordings import Label, Recording
 
 Clock = Callable[[], datetime]  # aware, UTC

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import Conflict
-from lambdas.core.jobs import Job, Status, Ticket, keys_of, raw_key
+from lambdas.core.jobs import Job, Status, keys_of, raw_key
 from lambdas.core.leasing import RACES
+from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, JobStore, Ledger, Message, ObjectStore, Queue
 
 

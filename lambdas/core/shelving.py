@@ -2,7 +2,8 @@
 
 from hashlib import sha256
 
-from lambdas.core.jobs import Audio, File, Job, Status, keys_of
+from lambdas.core.jobs import Job, Status, keys_of
+from lambdas.core.pieces import Audio, File
 from lambdas.core.ports import ObjectStore
 from lambdas.core.recordings import CONTENT_TYPES, Recording
 

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import Pointer, RequestError
-from lambdas.core.jobs import GRACE, Cost, Job, Piece, Status, Webhook
+from lambdas.core.jobs import GRACE, Job, Status
 from lambdas.core.models import Model
+from lambdas.core.pieces import Cost, Piece, Webhook
 from lambdas.core.ports import Clock, JobStore, Ledger, Message, Queue
 from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format

@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.backends.mock import MockBackend, music, silence
 from lambdas.core.errors import BackendError, TransientError
-from lambdas.core.jobs import Ticket
+from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, Failed, Finished, Running, Work
 from tests.fakes.examples import NOW, PIECE
 from tests.fakes.hosts import MemoryHost

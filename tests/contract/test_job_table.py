@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas.core.errors import Conflict
-from lambdas.core.jobs import Job, Ticket
+from lambdas.core.jobs import Job
+from lambdas.core.pieces import Ticket
 from tests.contract.adapters import Adapters
 from tests.fakes.examples import HOOK, NOW, PIECE, a_finished_job, a_job
 

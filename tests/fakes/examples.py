@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from lambdas.core.jobs import GRACE, Audio, File, Job, Piece, Status, Webhook
+from lambdas.core.jobs import GRACE, Job, Status
+from lambdas.core.pieces import Audio, File, Piece, Webhook
 from lambdas.core.recordings import Format
 from tests.fakes.hosts import MEASUREMENT
 

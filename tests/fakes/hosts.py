@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from lambdas.core.errors import UnusableAudio
-from lambdas.core.jobs import Ticket
+from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 from lambdas.core.recordings import Format, Label, Measurement, Recording
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import RequestError, Superseded
-from lambdas.core.jobs import GRACE, Job, Lease, Status, Ticket, keys_of, raw_key
+from lambdas.core.jobs import GRACE, Job, Status, keys_of, raw_key
+from lambdas.core.pieces import Lease, Ticket
 from lambdas.core.recordings import Format
 from tests.fakes.examples import AUDIO, HOOK, NOW, PIECE, a_finished_job, a_job
 

@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.backends.mock import MockBackend, silence
 from lambdas.core.errors import PermanentError, TransientError
-from lambdas.core.jobs import Piece, Ticket
+from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 from tests.fakes.examples import NOW, PIECE
 from tests.fakes.stores import Time

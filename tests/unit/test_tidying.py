@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.core.jobs import GRACE, Job, Lease, Status
+from lambdas.core.jobs import GRACE, Job, Status
+from lambdas.core.pieces import Lease
 from lambdas.core.ports import Message
 from lambdas.core.tidying import AT_ONCE, PATIENCE, Janitor, Round
 from tests.fakes.examples import NOW, a_finished_job, a_job

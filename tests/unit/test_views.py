@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.core.jobs import Fault, Job, Status
+from lambdas.core.jobs import Job, Status
+from lambdas.core.pieces import Fault
 from lambdas.core.recordings import Format
 from lambdas.core.views import Reader, Standing, View, etag, instant
 from tests.fakes.examples import NOW, PIECE, a_finished_job, a_job

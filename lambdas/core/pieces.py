@@ -1,0 +1,100 @@
+"""What a job is made of: the piece that was asked for, and what became of it. Values without behaviour."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from lambdas.core.recordings import Format, Measurement
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    def but(self, **changes: object) -> Self:
+        return self.model_copy(update=changes)
+
+
+class Piece(Frozen):
+    """What music to make: everything a model is told, and nothing of who asked or when."""
+
+    model: str
+    model_revision: str
+    prompt: str
+    effective_prompt: str
+    duration: float  # seconds
+    seed: int
+    format: Format = Format.WAV
+    genre: str | None = None
+    lyrics: str | None = None
+    negative_prompt: str | None = None
+    bpm: float | None = None
+    key: str | None = None
+    instrumental: bool | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    guidance: float | None = None
+
+
+class Ticket(Frozen):
+    """A backend's receipt for work in progress; `id` means something to that backend only."""
+
+    id: str
+    check_after: float = 0.0  # seconds until asking makes sense
+
+
+class Lease(Frozen):
+    """The right to work on a job, held by one handling of one message."""
+
+    holder: str
+    until: datetime
+
+
+class Trial(Frozen):
+    """One attempt that did not give audio, told to the job's owner without secrets."""
+
+    attempt: int
+    backend: str
+    code: str
+    detail: str
+
+
+class Fault(Frozen):
+    """Why a job failed, in words its owner can act on."""
+
+    code: str
+    detail: str
+
+
+class File(Frozen):
+    bytes: int
+    sha256: str
+    signed: bool  # carries a C2PA manifest
+
+
+class Audio(Frozen):
+    """What a finished job has: sizes and digests per format, and the WAV's measurements."""
+
+    files: Mapping[Format, File]
+    measurement: Measurement
+
+
+class Webhook(Frozen):
+    url: str
+    origin: str  # where the API was called, for the links in the announcement
+    announced: bool = False
+
+
+class Timings(Frozen):
+    """Seconds spent waiting, in the model, and mastering."""
+
+    queued_s: float | None = None
+    model_s: float | None = None
+    mastering_s: float | None = None
+
+
+class Cost(Frozen):
+    estimate_usd: float = 0.0
+    actual_usd: float | None = None
