@@ -28,7 +28,7 @@ Times = dict[int, dict[str, list[float]]]  # position → kind → seconds a ste
 
 FOLDER = Path(".local/bench")
 CLIP = 30.0  # seconds of music
-POSITIONS = (60, 750, 1440)  # columns: early, in the middle, late
+POSITIONS = (60, 750, 1380)  # columns: early, in the middle, late
 # Keys and values of musicgen-small in our decoder: layers × hidden × two × both rows, a byte each.
 CACHE_BYTES = 24 * 1024 * 2 * 2
 
