@@ -51,6 +51,7 @@ class Service(Stack):
             audio_bucket=self.data.audio.bucket_name,
             jobs_queue_url=self.queues.jobs.queue_url,
             chains=self.stage.chains,
+            accepted_licences=self.stage.accepted_licences,
             retention_days=self.stage.audio_days,
             link_minutes=self.stage.link_minutes,
         )
@@ -76,6 +77,7 @@ class Service(Stack):
             provenance_secret=self.data.provenance.secret_arn,
             chains=self.stage.chains,
             mock=self.stage.mock,
+            container_url=self.stage.container_url,
             redelivery_seconds=self.stage.redelivery_seconds,
         )
         conductor = PythonFunction(

@@ -8,7 +8,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lambdas.settings import Chains, Mock
+from lambdas.core.models import CATALOGUE
+from lambdas.settings import Address, Chains, Mock
 
 Lookup = Callable[[str], object]
 """The app's context: name → value, None when absent."""
@@ -36,6 +37,10 @@ class Stage(BaseModel):
 
     chains: Chains = Field(min_length=1)
     mock: Mock = "music"
+    accepted_licences: tuple[str, ...] = ()
+    """Licences of models that are not free for every use; chains may name such a model only if it is here."""
+    container_url: Address | None = None
+    """Where the model container answers, for chains that name the host `container`."""
     audio_days: Literal[1, 30] = 1
     link_minutes: int = Field(60, ge=1, le=720)
 
@@ -63,6 +68,21 @@ class Stage(BaseModel):
     def _domain_needs_its_certificate(self) -> Self:
         if (self.site_domain is None) != (self.site_certificate is None):
             raise ValueError("site_domain and site_certificate come together")
+        return self
+
+    @model_validator(mode="after")
+    def _chains_can_be_served(self) -> Self:
+        for name, hosts in self.chains.items():
+            model = CATALOGUE.get(name)
+            if model is None:
+                raise ValueError(f"chains names the model {name!r}; there are {', '.join(CATALOGUE)}")
+            if not model.allowed_by(self.accepted_licences):
+                raise ValueError(
+                    f"{name} is {model.licence}, not for commercial use: if you accept that, add "
+                    f'"{model.licence}" to the stage\'s accepted_licences'
+                )
+            if "container" in hosts and self.container_url is None:
+                raise ValueError(f"chains gives {name} to the container: set container_url to its address")
         return self
 
     @classmethod

@@ -5,9 +5,9 @@ once, at cold start. Nothing secret is here: secrets travel by name.
 """
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 VERSION = "0.1.0"
 VARIABLE = "CADENZA_SETTINGS"
@@ -16,6 +16,9 @@ Chains = dict[str, tuple[str, ...]]
 """Model id → the backends that can serve it, in the order they are tried. The first model is the default."""
 
 Mock = Literal["music", "silence"]
+
+Address = Annotated[str, Field(pattern=r"^https?://[^/@?#\s]+(/[^?#\s]*)?$")]
+"""A plain address: credentials have no place in the environment."""
 
 
 class Settings(BaseModel):
@@ -40,6 +43,7 @@ class ApiSettings(Settings):
     audio_bucket: str
     jobs_queue_url: str
     chains: Chains
+    accepted_licences: tuple[str, ...] = ()
     retention_days: int = 1
     link_minutes: int = 60
 
@@ -52,6 +56,7 @@ class ConductorSettings(Settings):
     provenance_secret: str
     chains: Chains
     mock: Mock = "music"
+    container_url: Address | None = None
     lease_seconds: int = 150
     redelivery_seconds: int = 5
 

@@ -63,7 +63,9 @@ def api() -> Api:
     return Api(
         settings=settings,
         models=models,
-        submitter=Submitter(jobs, queue, ledger, models, now),
+        submitter=Submitter(
+            jobs, queue, ledger, models, now, accepted_licences=frozenset(settings.accepted_licences)
+        ),
         library=Library(jobs, jobs, queue, objects, models, now),
         reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
     )
@@ -117,11 +119,17 @@ def conducting() -> Conducting:
 
 def _backends(settings: ConductorSettings) -> "dict[str, Backend]":
     """The registry: one line per host."""
+    from urllib3 import PoolManager
+
     from lambdas.backends import mock
+    from lambdas.backends.container import ContainerBackend
     from lambdas.backends.upload import put
 
     sounds = {"music": mock.music, "silence": mock.silence}
-    return {"mock": mock.MockBackend(sounds[settings.mock], put, now)}
+    hosts: dict[str, Backend] = {"mock": mock.MockBackend(sounds[settings.mock], put, now)}
+    if settings.container_url is not None:
+        hosts["container"] = ContainerBackend(settings.container_url, PoolManager())
+    return hosts
 
 
 def _signer(settings: ConductorSettings) -> "Signer | None":

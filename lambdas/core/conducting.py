@@ -118,7 +118,7 @@ class Conductor:
         try:
             ticket = backend.start(work)
         except TransientError as error:
-            return self._retry(job, error.code, error.detail)
+            return self._retry(job, error.code, error.detail, error.retry_after)
         except PermanentError as error:
             return self._fail(job, error.code, error.detail)
         check_at = self.clock() + timedelta(seconds=ticket.check_after)
@@ -156,7 +156,8 @@ class Conductor:
 
     def _miss(self, job: Job, backend: Backend, error: TransientError) -> Job:
         if job.misses + 1 < MISSES:
-            return self._again(job, lambda j: j.missed(), self.wait(job.misses + 1))
+            delay = max(self.wait(job.misses + 1), error.retry_after)
+            return self._again(job, lambda j: j.missed(), delay)
         if job.ticket is not None:
             self.settling.call_off(backend, job.ticket)
         return self._retry(job, error.code, error.detail)
@@ -201,8 +202,8 @@ class Conductor:
             self.leasing.save(job, lambda j: j.but(cost=free).completed(audio, 0.0, 0.0, now))
         )
 
-    def _retry(self, job: Job, code: str, detail: str) -> Job:
-        delay = self.wait(job.strikes + 1)
+    def _retry(self, job: Job, code: str, detail: str, at_least: float = 0.0) -> Job:
+        delay = max(self.wait(job.strikes + 1), at_least)
         return self._later(job, lambda j: self._struck(j, code, detail), delay)
 
     def _fail(self, job: Job, code: str, detail: str) -> Job:

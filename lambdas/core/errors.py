@@ -61,7 +61,11 @@ class PermanentError(BackendError):
 
 
 class TransientError(BackendError):
-    """Trying again may succeed."""
+    """Trying again may succeed, at the earliest after `retry_after` seconds."""
+
+    def __init__(self, code: str, detail: str, retry_after: float = 0.0) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
 
 
 class UnusableAudio(CadenzaError):

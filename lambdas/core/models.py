@@ -1,6 +1,6 @@
 """The catalogue: what each music model can do, within which limits, under which licence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -34,6 +34,10 @@ class Model:
     mock: bool = False
     options: Mapping[str, Span | None] = field(default_factory=lambda: MappingProxyType({}))
 
+    def allowed_by(self, accepted_licences: Collection[str]) -> bool:
+        """Whoever deploys a model that is not free for every use must have said that they accept it."""
+        return self.commercial_use or self.licence in accepted_licences
+
 
 MOCK = Model(
     id="mock",
@@ -51,7 +55,44 @@ MOCK = Model(
     options=MappingProxyType({"bpm": Span(40, 240), "key": None, "instrumental": None}),
 )
 
-CATALOGUE: Mapping[str, Model] = MappingProxyType({model.id: model for model in (MOCK,)})
+SAMPLING = MappingProxyType(
+    {"temperature": Span(0, 10), "top_k": Span(0, 2048), "top_p": Span(0.01, 1), "guidance": Span(1, 20)}
+)
+
+
+def _musicgen(size: str, revision: str, channels: int, work: float) -> Model:
+    """A published MusicGen checkpoint. Longer pieces than its 30 s are made in windows.
+
+    work: seconds of computing per second of audio: small on two CPU cores, the others on a small GPU.
+    """
+    return Model(
+        id=f"musicgen-{size}",
+        title=f"MusicGen {size}",
+        revision=revision,
+        tasks=("text-to-music",),
+        duration=Span(1, 300),
+        sample_rate=32_000,
+        channels=channels,
+        licence="CC-BY-NC-4.0",
+        commercial_use=False,
+        work_per_second=work,
+        usd_per_second=0.0,
+        options=SAMPLING,
+    )
+
+
+MUSICGEN = (
+    _musicgen("small", "4c8334b02c6ec4e8664a91979669a501ec497792", 1, 0.8),
+    _musicgen("medium", "main", 1, 0.4),
+    _musicgen("large", "main", 1, 0.8),
+    _musicgen("melody", "main", 1, 0.4),
+    _musicgen("stereo-small", "main", 2, 0.8),
+    _musicgen("stereo-medium", "main", 2, 0.4),
+    _musicgen("stereo-large", "main", 2, 0.8),
+    _musicgen("stereo-melody", "main", 2, 0.4),
+)
+
+CATALOGUE: Mapping[str, Model] = MappingProxyType({model.id: model for model in (MOCK, *MUSICGEN)})
 
 
 def offered(chains: Mapping[str, Sequence[str]]) -> dict[str, Model]:

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -55,6 +55,7 @@ class Submitter:
     clock: Clock
     draw_seed: Callable[[], int] = lambda: secrets.randbelow(SEEDS)
     draw_id: Callable[[], str] = lambda: str(uuid4())
+    accepted_licences: Collection[str] = ()
 
     def submit(
         self,
@@ -111,6 +112,10 @@ class Submitter:
         if model is None:
             known = ", ".join(self.models)
             raise _invalid("/model", f"This deployment has no such model; it has: {known}.")
+        if not model.allowed_by(self.accepted_licences):
+            raise _invalid(
+                "/model", f"{model.id} is {model.licence}, which this deployment has not accepted."
+            )
         if request.prompt is None:
             raise _invalid("/prompt", "A prompt is required by this model.")
         if request.duration not in model.duration:

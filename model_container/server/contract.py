@@ -30,7 +30,7 @@ class Audio(Message):
 class Invocation(Message):
     """A song that is asked for."""
 
-    prompt: Annotated[str, Field(min_length=1, max_length=500)]
+    prompt: Annotated[str, Field(min_length=1, max_length=600)]
     duration: Annotated[float, Field(ge=0.1, le=300)] = 30.0  # seconds, of the recording gone on from too
     seed: Annotated[int, Field(ge=0, lt=SEEDS)] = Field(default_factory=lambda: secrets.randbelow(SEEDS))
     temperature: Annotated[float, Field(ge=0, le=10)] = 1.0

@@ -11,6 +11,7 @@ from lambdas.backends.mock import MockBackend, music, silence
 from lambdas.core.errors import BackendError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, Failed, Finished, Running, Work
+from tests.fakes.container import serving
 from tests.fakes.examples import NOW, PIECE
 from tests.fakes.hosts import MemoryHost
 from tests.fakes.stores import MemoryObjects, Time
@@ -23,6 +24,7 @@ Put = Callable[[str, bytes], None]
 HOSTS: dict[str, Callable[[Put, Time], Backend]] = {
     "mock, music": lambda put, clock: MockBackend(music, put, clock),
     "mock, silence": lambda put, clock: MockBackend(silence, put, clock),
+    "container": lambda put, clock: serving(put),
     "memory": lambda put, clock: MemoryHost(put, audio=silence(PIECE.but(duration=SECONDS))),
 }
 

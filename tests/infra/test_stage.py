@@ -5,6 +5,12 @@ import pytest
 from infra.stage import Stage, StageError
 from tests.infra.conftest import STAGES, context
 
+ACCEPTED = {
+    "chains": {"musicgen-small": ["container"], "mock": ["mock"]},
+    "accepted_licences": ["CC-BY-NC-4.0"],
+    "container_url": "http://10.0.0.7:8080",
+}
+
 
 def read(**values: object) -> Stage:
     return Stage.from_context(context(**values).get)
@@ -27,6 +33,10 @@ def test_in_the_cloud_a_queue_waits_six_times_its_functions_timeout() -> None:
     assert [read(stage=name).visibility_multiple for name in ("dev", "prod")] == [6, 6]
 
 
+def test_a_model_whose_licence_was_accepted_can_be_named() -> None:
+    assert list(read(**ACCEPTED).chains) == ["musicgen-small", "mock"]
+
+
 @pytest.mark.parametrize("name", ["MOCK", "mock"])
 def test_the_mock_can_be_chosen_on_the_command_line(name: str) -> None:
     assert read(**{name: "silence"}).mock == "silence"
@@ -47,6 +57,14 @@ def test_a_value_from_the_command_line_is_text_and_counts_as_its_type() -> None:
         ({"log_days": "8"}, "stage 'dev': log_days: "),
         ({"concurrent_jobs": "1"}, "stage 'dev': concurrent_jobs: "),
         ({"site_domain": "music.example.org"}, "site_domain and site_certificate come together"),
+        ({"chains": {"musicbox": ["mock"]}}, "chains names the model 'musicbox'; there are mock, musicgen-"),
+        (
+            {"chains": {"musicgen-small": ["container"]}},
+            'add "CC-BY-NC-4.0" to the stage\'s accepted_licences',
+        ),
+        ({**ACCEPTED, "container_url": None}, "set container_url to its address"),
+        ({"container_url": "http://me:secret@host"}, "stage 'dev': container_url: "),
+        ({"container_url": "ftp://host"}, "stage 'dev': container_url: "),
         ({"stages": None}, "no stages in the context"),
         ({"stages": {"dev": {"targets": "host"}}}, "targets: "),
     ],

@@ -272,3 +272,12 @@ def test_a_job_that_ended_but_could_not_be_settled_is_free_for_the_next_message(
 
     assert world.job().status is Status.COMPLETED
     assert world.job().due_at is None
+
+
+def test_a_host_that_says_when_to_come_again_is_left_alone_until_then():
+    world = World()
+    world.hosts["first"].refusals = (TransientError("busy", "Full.", retry_after=120),)
+
+    begun(world)
+
+    assert letters(world) == [120.0]

@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import RequestError
-from lambdas.core.models import MOCK, Model, Span
+from lambdas.core.models import CATALOGUE, MOCK, Model, Span
 from lambdas.core.ports import Message
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.requests import SEEDS, GenerateRequest
@@ -196,3 +196,34 @@ def test_nobody_is_answered_from_before_who_did_not_ask_for_it():
     assert [made.jobs[0].copy_of for made in fresh] == [None] * 4
     desk.time.pass_by(24 * 3600)
     assert desk.submit(seed=7).jobs[0].copy_of is None
+
+
+def test_a_model_whose_licence_nobody_accepted_makes_nothing():
+    guarded = replace(MOCK, id="guarded", licence="CC-BY-NC-4.0", commercial_use=False)
+    desk = Desk({"guarded": guarded})
+
+    error = refused(lambda: desk.submit())
+
+    assert [each.pointer for each in error.errors] == ["/model"]
+    assert "CC-BY-NC-4.0" in error.detail
+    assert desk.sent == []
+
+
+def test_a_model_whose_licence_was_accepted_is_played():
+    guarded = replace(MOCK, id="guarded", licence="CC-BY-NC-4.0", commercial_use=False)
+    desk = Desk({"guarded": guarded})
+    desk.submitter = replace(desk.submitter, accepted_licences={"CC-BY-NC-4.0"})
+
+    assert len(desk.submit().jobs) == 1
+
+
+def test_musicgen_takes_how_to_sample_and_no_words_to_sing():
+    desk = Desk(CATALOGUE)
+    desk.submitter = replace(desk.submitter, accepted_licences={"CC-BY-NC-4.0"})
+
+    (job,) = desk.submit(model="musicgen-small", duration=300, temperature=0.9, top_k=100, guidance=4.5).jobs
+
+    assert (job.piece.top_k, job.licence) == (100, "CC-BY-NC-4.0")
+    for option in ({"lyrics": "la"}, {"bpm": 90}, {"negative_prompt": "noise"}, {"guidance": 25}):
+        with pytest.raises(RequestError):
+            desk.submit(model="musicgen-small", **option)
