@@ -4,6 +4,7 @@ Knows the C interface (native/src/cadenza_decoder.h). Must not know tokens, samp
 """
 
 import ctypes
+import logging
 import weakref
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from model_container.engine.config import DecoderConfig
 from model_container.engine.decoder import FloatArray, IntArray
 from model_container.native import build
 
+_log = logging.getLogger(__name__)
 _POINTER = ctypes.c_void_p
 _INT = ctypes.c_int32
 _LONG = ctypes.c_int64
@@ -72,8 +74,12 @@ class _Library:
 
 @cache
 def _library() -> _Library | None:
-    file = build.library()
-    return _Library(file) if file else None
+    try:
+        file = build.library()
+        return _Library(file) if file else None
+    except (build.CompilerError, OSError) as error:  # an old compiler, a folder that cannot be written, …
+        _log.warning("The native decoder cannot be had, and songs will take longer: %s", error)
+        return None
 
 
 def kernels() -> list[str]:

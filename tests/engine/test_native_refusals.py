@@ -5,8 +5,9 @@ import os
 import numpy as np
 import pytest
 
+from model_container.engine import native
 from model_container.engine.decoder import FloatArray
-from model_container.engine.native import NativeDecoder, NativeError
+from model_container.engine.native import NativeDecoder, NativeError, kernels
 from model_container.native import build
 from model_container.native.pack import Format, PackError, pack
 from tests.engine.native_play import Play, open_native
@@ -119,3 +120,16 @@ def test_no_more_threads_run_than_the_quota_has_cpus(tmp_path):
 def test_unknown_kernels_are_refused(tmp_path):
     with pytest.raises(NativeError, match="kernels"):
         open_native(tmp_path, RandomWeights(tiny_config()), kernels="sse9")
+
+
+def test_where_the_compiler_fails_there_is_a_warning_and_no_native_decoder(monkeypatch, caplog):
+    def fail() -> None:
+        raise build.CompilerError("this compiler is of another century")
+
+    monkeypatch.setattr(build, "library", fail)
+    native._library.cache_clear()
+    try:
+        assert kernels() == []
+        assert "another century" in caplog.text
+    finally:
+        native._library.cache_clear()
