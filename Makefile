@@ -10,15 +10,20 @@ FOLDER ?= .local
 PY     := .venv/bin/python
 
 CONTEXT = $(if $(MOCK),--context mock=$(MOCK))
+HOSTED  = $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset test e2e check synth bench certificate deployable development python
+.PHONY: help run weights reset test e2e check synth bench certificate deployable development python
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence]
-	@exec $(PY) -m local --port $(PORT) --folder $(FOLDER) $(CONTEXT)
+run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence] [MODEL=musicgen-small WEIGHTS=dir]
+	@exec $(PY) -m local --port $(PORT) --folder $(FOLDER) $(CONTEXT) $(HOSTED)
+
+weights: development  ## fetch a model's published weights [MODEL=musicgen-small] [WEIGHTS=dir]
+	@$(PY) -m local.environments engine
+	@.local/engine/bin/python -m model_container.weights $(or $(MODEL),musicgen-small) $(or $(WEIGHTS),$(FOLDER)/weights/$(or $(MODEL),musicgen-small))
 
 reset:  ## forget the jobs and audio that `make run` keeps
 	@rm -rf $(addprefix $(FOLDER)/,state tmp bytecode outputs.json emulator.log)

@@ -4,12 +4,17 @@ import argparse
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from local import ROOT, LocalError
 from local.cloud import LocalCloud
+from local.container import Container
+from local.weights import Weights
 
+LICENCE = "CC-BY-NC-4.0"  # of every model that runs here
 EXAMPLE = '{"prompt":"upbeat electronic dance music with heavy bass","duration":30,"genre":"electronic"}'
 
 
@@ -18,9 +23,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     try:
-        context = dict(pair.split("=", 1) for pair in arguments.context)
-        cloud = LocalCloud(arguments.folder, arguments.port, auth=arguments.auth, context=context, say=_say)
-        with cloud:
+        with ExitStack() as running:
+            context: dict[str, Any] = dict(pair.split("=", 1) for pair in arguments.context)
+            if arguments.model not in (None, "mock"):
+                context |= _hosted(running, arguments)
+            cloud = LocalCloud(
+                arguments.folder, arguments.port, auth=arguments.auth, context=context, say=_say
+            )
+            running.enter_context(cloud)
             _say(_welcome(cloud, time.monotonic() - started))
             code = cloud.emulator.wait()
             raise LocalError(f"The emulator ended by itself with code {code}; see {cloud.emulator.log}")
@@ -30,6 +40,21 @@ def main() -> int:
     except KeyboardInterrupt:
         _say("Stopped.")
         return 0
+
+
+def _hosted(running: ExitStack, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Start the model's own server; the stage's values that lead to it."""
+    if arguments.weights is None:
+        raise LocalError(f"MODEL={arguments.model} needs WEIGHTS=folder; `make weights` fetches one.")
+    weights = Weights(arguments.weights, arguments.folder / "models")
+    container = Container(arguments.folder, arguments.port + 2, say=_say)
+    container.start(running, weights)
+    _say(f"{arguments.model} is {LICENCE}: for non-commercial use only.")
+    return {
+        "chains": {arguments.model: ["container"], "mock": ["mock"]},
+        "accepted_licences": [LICENCE],
+        "container_url": container.url,
+    }
 
 
 def _arguments() -> argparse.Namespace:
@@ -42,6 +67,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--context", action="append", default=[], metavar="KEY=VALUE", help="change the stage's values"
     )
+    parser.add_argument("--model", help="a real model to play beside the mock, such as musicgen-small")
+    parser.add_argument("--weights", type=Path, help="its folder: a published checkpoint, or a packed one")
     return parser.parse_args()
 
 

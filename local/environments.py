@@ -63,6 +63,11 @@ DEVELOPMENT = Environment(
     "Python packages (a minute or two, once)",
 )
 EMULATOR = Environment(".local/emulator", ("local/requirements.txt",), "the AWS emulator")
+ENGINE = Environment(
+    ".local/engine",
+    ("model_container/requirements-pack.txt", "model_container/requirements-cpu.txt"),
+    "the music engine (about 200 MB, once)",
+)
 
 
 def ensure_node() -> None:
@@ -150,6 +155,7 @@ def main(names: list[str]) -> int:
     makers: dict[str, Callable[[], object]] = {
         "development": DEVELOPMENT.ensure,
         "emulator": EMULATOR.ensure,
+        "engine": ENGINE.ensure,
         "cdk": ensure_cdk,
     }
     try:

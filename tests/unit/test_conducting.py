@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lambdas.core.conducting import LONGEST_WAIT, MISSES, backoff
-from lambdas.core.errors import PermanentError
+from lambdas.core.errors import PermanentError, TransientError
 from lambdas.core.jobs import GRACE, Job, Status, keys_of
 from lambdas.core.ports import Failed, Finished, Message, Running
 from lambdas.core.recordings import Format

@@ -1,0 +1,120 @@
+"""The model container on this machine, without a container: its own server in its own environment.
+
+Knows its commands and `GET /ping`. Must not know what the stacks make of it.
+"""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import HOST, ROOT, LocalError
+from local.emulator import check_free
+from local.environments import ENGINE, Say
+from local.weights import Weights, last_line
+
+START_SECONDS = 300.0
+TELL_SECONDS = 5.0
+STOP_SECONDS = 5.0
+QUEUE = 256  # a laptop's queue is its user's own
+
+
+@dataclass(frozen=True)
+class Container:
+    folder: Path
+    port: int
+    say: Say
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "container.log"
+
+    def start(self, running: ExitStack, weights: Weights) -> None:
+        """Serve these weights until `running` closes; return when a song could start. Raises LocalError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        check_free(self.port)
+        python = ENGINE.ensure(self.say)
+        packed = weights.packed(python, self.say)
+        self._compile(python)
+        process = self._serve(python, packed)
+        running.callback(_stop, process)
+        self._wait(process)
+
+    def _compile(self, python: Path) -> None:
+        """Without a compiler the engine falls back on its portable decoder."""
+        self.say("Compiling the engine's kernels, unless they are there …")
+        command = [str(python), "-m", "model_container.native.build"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        told = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+        if done.returncode != 0:
+            self.say("  not compiled; the engine goes without: " + (told[-1] if told else "no reason given"))
+        elif told and not told[-1].endswith(".so"):
+            self.say(f"  {told[-1]}")
+
+    def _serve(self, python: Path, packed: Path) -> "subprocess.Popen[bytes]":
+        command = [str(python), "-m", "model_container.serve", str(packed)]
+        options = ["--host", HOST, "--port", str(self.port), "--queue", str(QUEUE)]
+        with self.log.open("wb") as log:
+            # A session of its own: Ctrl-C reaches only us, who end it.
+            return subprocess.Popen(
+                [*command, *options],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
+        self.say("Loading the model …")
+        started = told = time.monotonic()
+        while (reason := self._ping()) is not None:
+            now = time.monotonic()
+            if process.poll() is not None:
+                raise LocalError(f"The model's server ended: {_reason(self.log)}")
+            if now - started > START_SECONDS:
+                raise LocalError(f"The model's server is not healthy ({reason}); see {self.log}")
+            if now - told > TELL_SECONDS:
+                self.say(f"  {now - started:.0f} s, {reason}")
+                told = now
+            time.sleep(0.2)
+        self.say(f"Model ready ({time.monotonic() - started:.1f} s).")
+
+    def _ping(self) -> str | None:
+        """Why no song could start; None when one could."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{self.url}/ping", timeout=5):
+                return None
+        except urllib.error.HTTPError as error:
+            with error:
+                return f"it answers {error.code}"
+        except OSError:
+            return "it does not answer yet"
+
+
+def _reason(log: Path) -> str:
+    """Why the server says that it ended; its lines are JSON."""
+    line = last_line(log, "it did not say why")
+    try:
+        return str(json.loads(line)["reason"])
+    except (ValueError, KeyError, TypeError):
+        return line
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Songs that run are given up: their jobs begin again with the next run."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
