@@ -14,7 +14,7 @@ MAY_IMPORT = {
     NATIVE: {"numpy", ENGINE, NATIVE},
     "model_container.graphs": {"numpy", "onnx", ENGINE, "model_container.graphs"},
     "model_container.server": {"numpy", "pydantic", "starlette", "urllib3", ENGINE, "model_container.server"},
-    "model_container": {"numpy", "uvicorn", "model_container"},
+    "model_container": {"numpy", "pydantic", "urllib3", "uvicorn", "model_container"},
 }
 RUNNING = (ENGINE, "model_container.server", "model_container.serve")
 

@@ -11,11 +11,8 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("huggingface_hub", reason="model_container/requirements-dev.txt is not installed")
-
-from huggingface_hub import constants
-
 from lambdas.core.models import MUSICGEN
+from model_container import weights
 from model_container.weights import REVISIONS, FetchError, fetch
 from tests.engine import tiny
 
@@ -44,22 +41,6 @@ class Hub:
             "lfs": {"sha256": sha, "size": len(data), "pointerSize": 134},
         }
 
-    def tree(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "type": "file",
-                "path": name,
-                "size": len(data),
-                "oid": self.sibling(name)["blobId"],
-                **(
-                    {"lfs": {"oid": self.etag(name), "size": len(data), "pointerSize": 134}}
-                    if "lfs" in self.sibling(name)
-                    else {}
-                ),
-            }
-            for name, data in self.files.items()
-        ]
-
     def etag(self, name: str) -> str:
         sibling = self.sibling(name)
         return str(sibling["lfs"]["sha256"] if "lfs" in sibling else sibling["blobId"])
@@ -74,8 +55,6 @@ class Handler(BaseHTTPRequestHandler):
         if path == f"/api/models/{REPOSITORY}/revision/{COMMIT}":
             siblings = [self.hub.sibling(name) for name in self.hub.files]
             self.tell({"_id": "1", "id": REPOSITORY, "sha": COMMIT, "siblings": siblings})
-        elif path == f"/api/models/{REPOSITORY}/tree/{COMMIT}":
-            self.tell(self.hub.tree())
         elif path.startswith(f"/{REPOSITORY}/resolve/{COMMIT}/"):
             self.send(path.rpartition("/")[2])
         else:
@@ -129,7 +108,7 @@ def test_what_the_engine_reads_is_fetched_and_nothing_else(hub: Hub, tmp_path: P
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         assert (tmp_path / "weights" / name).read_bytes() == hub.files[name]
     assert not (tmp_path / "weights/pytorch_model.bin").exists()
-    assert json.loads((tmp_path / "weights/fetched.json").read_text())["revision"] == COMMIT
+    assert COMMIT in (tmp_path / "weights/REVISION").read_text()
 
 
 def test_a_second_time_loads_nothing(hub: Hub, tmp_path: Path) -> None:
@@ -144,13 +123,23 @@ def test_a_second_time_loads_nothing(hub: Hub, tmp_path: Path) -> None:
 def test_a_fetch_that_broke_off_goes_on_where_it_stopped(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)  # what is written at a time
+    monkeypatch.setattr(weights, "CHUNK", 1000)  # what is written at a time
     hub.cut = 10_000
 
     fetch("musicgen-small", tmp_path / "weights", hub.url)
 
     ranges = [asked for method, path, asked in hub.requests if method == "GET" and "safetensors" in path]
     assert ranges[-1] == "bytes=10000-"
+    assert (tmp_path / "weights/model.safetensors").read_bytes() == hub.files["model.safetensors"]
+
+
+def test_what_an_earlier_run_had_is_not_fetched_again(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/model.safetensors.part").write_bytes(hub.files["model.safetensors"][:5000])
+
+    fetch("musicgen-small", tmp_path / "weights", hub.url)
+
+    assert [asked for _, path, asked in hub.requests if "safetensors" in path] == ["bytes=5000-"]
     assert (tmp_path / "weights/model.safetensors").read_bytes() == hub.files["model.safetensors"]
 
 
