@@ -118,13 +118,14 @@ class Batch:
             self._fail([turn], error)
 
     def _decode(self, turns: list[_Turn]) -> None:
+        before = sum(turn.window.codes.next for turn in turns)
         try:
             decode(self._model, [turn.window for turn in turns])
         except Exception as error:
             self._fail(turns, error)
             return
         self.rounds += 1
-        self.columns += len(turns)
+        self.columns += sum(turn.window.codes.next for turn in turns) - before
         for turn in turns:
             try:
                 self._listen(turn)

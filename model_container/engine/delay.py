@@ -17,6 +17,7 @@ In stereo, codebooks 2k and 2k + 1 are the left and right of the same k and shar
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_container.engine.config import DecoderConfig
 from model_container.engine.decoder import IntArray
@@ -70,6 +71,11 @@ class DelayedCodes:
         inside = (frame >= 0) & (frame < self.frames)
         codes = self._codes[np.arange(len(self._codes)), np.clip(frame, 0, self.frames - 1)]
         return np.where(inside, codes, self._pad)
+
+    def open(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """[stop - start, codebooks]: whether a token is to be generated there."""
+        frame = np.arange(start, stop)[:, None] - 1 - self._delays
+        return np.asarray((frame >= self._given) & (frame < self.frames))
 
     def append(self, tokens: IntArray) -> None:
         """Take what was generated for column `next`, [codebooks]; what the pattern fixes stays."""

@@ -1,21 +1,26 @@
 """The loop: conditions and a prompt into the decoder, then a column of tokens at a time.
 
+A decoder that is a player goes through the loop itself, a chunk of columns at a time.
+
 Knows one window of a song. Must not know sound, queues, or how a decoder computes.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from model_container.engine.decoder import IntArray
 from model_container.engine.delay import DelayedCodes
 from model_container.engine.model import Conditions, Model
+from model_container.engine.player import OPEN, Chunk, Part, Player
 from model_container.engine.sampling import Sampling, sample
 
 PREFILL = (
     128  # positions at a time, so that songs that are under way wait only so long; fixed, so that bits are
 )
+CHUNK = 25  # columns that a player makes at a time: half a second of music
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,7 @@ class Window:
     sampling: Sampling
     guidance: float = 3.0
     start: int = 0  # the number of this window's first frame in its song; noise goes by the song's columns
+    flying: deque[Chunk] = field(default_factory=deque)  # what a player has started and nobody has taken
 
     @property
     def offset(self) -> int:
@@ -49,10 +55,19 @@ def prefill(model: Model, window: Window) -> Iterator[None]:
         piece = np.ascontiguousarray(hidden[:, start : start + PREFILL])
         decoder.prefill(window.slot, piece, start)
         yield
+    if isinstance(decoder, Player):
+        decoder.begin(window.slot, _part(window))
 
 
 def decode(model: Model, windows: Sequence[Window]) -> None:
-    """One more column for each of the windows, which must be prefilled and not done."""
+    """One more column for each of the windows, or a chunk; they must be prefilled and not done."""
+    if isinstance(model.decoder, Player):
+        _play(model.decoder, windows)
+    else:
+        _step(model, windows)
+
+
+def _step(model: Model, windows: Sequence[Window]) -> None:
     last = [window.codes.next - 1 for window in windows]
     positions = np.array([window.offset + column for window, column in zip(windows, last, strict=True)])
     tokens = np.concatenate(
@@ -65,6 +80,25 @@ def decode(model: Model, windows: Sequence[Window]) -> None:
     for window, row in zip(windows, logits, strict=True):
         step = window.start + window.codes.next
         window.codes.append(sample(row, window.sampling, step))
+
+
+def _play(player: Player, windows: Sequence[Window]) -> None:
+    """Start a chunk, and take the one before: while the host listens to that, the device is at work."""
+    chunk = player.play(CHUNK)
+    for window in windows:
+        if chunk.made(window.slot):
+            window.flying.append(chunk)
+            if len(window.flying) == 1:
+                continue
+        for tokens in window.flying.popleft().tokens(window.slot):
+            window.codes.append(tokens)
+
+
+def _part(window: Window) -> Part:
+    codes = window.codes
+    count = codes.last + 1
+    columns = np.where(codes.open(0, count), OPEN, codes.columns(0, count))
+    return Part(columns, codes.next, window.offset, window.start, window.sampling, window.guidance)
 
 
 def generate(model: Model, window: Window) -> IntArray:

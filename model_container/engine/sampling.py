@@ -48,11 +48,16 @@ def sample(logits: FloatArray, sampling: Sampling, step: int) -> IntArray:
 
 def exponential(seed: int, step: int, codebook: int, tokens: IntArray) -> NDArray[np.float64]:
     """Independent draws from the exponential distribution, one for each token [n]; always the same."""
-    place = np.uint64(_mix_int(_mix_int(seed) ^ (step << 8 | codebook)))
+    place = np.uint64(_mix_int(key_of(seed) ^ (step << 8 | codebook)))
     bits = _mix(_mix(tokens.astype(np.uint64) ^ place) + place)
     uniform = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
     noise: NDArray[np.float64] = -np.log(uniform)
     return noise
+
+
+def key_of(seed: int) -> int:
+    """The 64 bits of a seed that its noise goes by."""
+    return _mix_int(seed)
 
 
 def _candidates(scores: FloatArray, sampling: Sampling) -> IntArray:

@@ -1,4 +1,4 @@
-"""Who may import whom inside the container: nothing of ours from outside it, and no torch anywhere."""
+"""Who may import whom inside the container: nothing of ours from outside, torch in the GPU engine alone."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,9 @@ from tests.unit.test_layers import imports, module, sources, within
 
 ENGINE, NATIVE = "model_container.engine", "model_container.native"
 # Package → what it may import beside the standard library. The first match counts.
+TORCH = [f"{ENGINE}.torch_{part}" for part in ("codec", "decoder", "graph", "layers", "player", "sampling")]
 MAY_IMPORT = {
+    **{name: {"numpy", "torch", ENGINE} for name in TORCH},
     ENGINE: {"numpy", "onnxruntime", "tokenizers", ENGINE, NATIVE},
     NATIVE: {"numpy", ENGINE, NATIVE},
     "model_container.graphs": {"numpy", "onnx", ENGINE, "model_container.graphs"},

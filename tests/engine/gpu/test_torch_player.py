@@ -1,0 +1,178 @@
+"""The GPU engine's decoder beside the others: the same logits, the same tokens, whoever plays beside."""
+
+import numpy as np
+import pytest
+
+from model_container.engine.batch import Batch
+from model_container.engine.delay import DelayedCodes
+from model_container.engine.generate import CHUNK, Window, generate
+from model_container.engine.model import Model
+from model_container.engine.sampling import Sampling
+from model_container.engine.song import Song
+from model_container.engine.torch_decoder import POSITIONS, TorchDecoder
+from model_container.engine.torch_graph import Run
+from model_container.engine.windows import Windows
+from tests.engine import tiny
+from tests.engine.conftest import Folders
+from tests.engine.gpu.conftest import Models, Players
+from tests.engine.reference_decoder import RandomWeights, ReferenceDecoder, tiny_config
+from tests.engine.test_batch import WINDOWS, Ear, play, request
+
+PROMPT = "calm piano and strings"
+
+
+def window(model: Model, frames: int, sampling: Sampling, given: int = 0, start: int = 0) -> Window:
+    config = model.config.decoder
+    prompt = np.random.default_rng(given).integers(0, config.vocabulary, (config.codebooks, given))
+    codes = DelayedCodes(config, frames, prompt if given else None)
+    return Window(0, model.conditions(PROMPT), codes, sampling, start=start)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Sampling(temperature=0),
+        Sampling(top_k=20, seed=3),
+        Sampling(temperature=1.4, top_k=0, top_p=0.8, seed=4),
+    ],
+)
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_tokens_are_those_of_the_cpu_engine(
+    kind: str, how: Sampling, on_torch: Models, packs: Folders
+) -> None:
+    ours, cpu = on_torch(kind), Model.load(packs(kind), decoder="onnx")
+
+    expected = generate(cpu, window(cpu, 70, how))
+    codes = generate(ours, window(ours, 70, how))
+
+    assert len(np.unique(expected)) > 10
+    np.testing.assert_array_equal(codes, expected)
+
+
+def test_a_continuation_across_a_bucket_of_positions_is_that_of_the_cpu_engine(
+    on_torch: Models, packs: Folders
+) -> None:
+    ours, cpu = on_torch(), Model.load(packs("text"), decoder="onnx")
+    frames, given = POSITIONS + 40, POSITIONS - 30
+
+    expected = generate(cpu, window(cpu, frames, Sampling(seed=5), given, start=900))
+    codes = generate(ours, window(ours, frames, Sampling(seed=5), given, start=900))
+
+    np.testing.assert_array_equal(codes, expected)
+
+
+@pytest.mark.parametrize("melody", [False, True])
+def test_logits_are_those_of_the_definition_for_rows_that_join_and_leave(melody: bool) -> None:
+    weights = RandomWeights(tiny_config(melody=melody), spread=0.1)
+    ours, reference = TorchDecoder(weights, slots=4, positions=60), ReferenceDecoder(weights)
+    draw = np.random.default_rng(0)
+    next_at: dict[int, int] = {}
+
+    def admit(slot: int, tokens: int, given: int) -> None:
+        text = draw.standard_normal((0 if melody else tokens, 64), np.float32)
+        hidden = draw.standard_normal((2, given, 64), np.float32)
+        for decoder in (ours, reference):
+            decoder.admit(slot, text)
+            if given:
+                decoder.prefill(slot, hidden, 0)
+        next_at[slot] = given
+
+    def step(slots: list[int]) -> None:
+        hidden = draw.standard_normal((len(slots), 64), np.float32)
+        guidance = draw.uniform(1, 5, len(slots)).astype(np.float32)
+        at = np.array([next_at[slot] for slot in slots])
+        logits, expected = (d.step(np.array(slots), hidden, at, guidance) for d in (ours, reference))
+        np.testing.assert_allclose(logits, expected, atol=1e-4)
+        for slot in slots:
+            next_at[slot] += 1
+
+    admit(2, 70, 9)
+    step([2])
+    admit(0, 3, 0)
+    step([2, 0])
+    admit(3, 0, 20)
+    step([3])
+    step([0, 2, 3])
+    for decoder in (ours, reference):
+        decoder.release(2)
+    admit(2, 1, 30)
+    step([0, 2])
+    step([3, 2, 0])
+
+
+def test_songs_that_join_and_leave_sound_as_alone(on_torch: Models, packs: Folders) -> None:
+    cpu, ours = Model.load(packs("text"), decoder="onnx"), on_torch(slots=3)
+    expected, ears = [Ear() for _ in range(6)], [Ear() for _ in range(6)]
+    for number, ear in enumerate(expected):
+        batch = Batch(cpu)
+        batch.join(Song(cpu, request(number), WINDOWS), ear)
+        play(batch)
+
+    batch = Batch(ours)
+    for number, ear in enumerate(ears):
+        batch.join(Song(ours, request(number), WINDOWS), ear)
+        batch.advance()
+        batch.advance()
+    play(batch)
+
+    for ear, other in zip(ears, expected, strict=True):
+        assert ear.error is None
+        np.testing.assert_array_equal(ear.sound, other.sound)
+    assert batch.columns < CHUNK * 3 * batch.rounds
+
+
+def test_a_stopped_song_leaves_nothing_to_the_next(on_torch: Models) -> None:
+    model = on_torch()
+    expected, first, second = Ear(), Ear(patience=30), Ear()
+    alone = Batch(model)
+    alone.join(Song(model, request(3), WINDOWS), expected)
+    play(alone)
+
+    batch = Batch(model)
+    batch.join(Song(model, request(1, frames=500), WINDOWS), first)
+    batch.join(Song(model, request(3), WINDOWS), second)
+    play(batch)
+
+    assert 30 <= first.made < 30 + 2 * CHUNK
+    assert not first.ended
+    np.testing.assert_array_equal(second.sound, expected.sound)
+
+
+def test_recording_in_the_middle_of_songs_changes_nothing(on_torch: Models) -> None:
+    """A recorder that runs a step for itself first, as one of CUDA graphs does."""
+    recorded = []
+
+    def running(run: Run) -> Run:
+        run()
+        recorded.append(run)
+        return run
+
+    plain, tried = on_torch(slots=2), on_torch(slots=2, record=running)
+    sounds = []
+    for model in (plain, tried):
+        ears = [Ear(), Ear()]
+        batch = Batch(model)
+        for number, ear in enumerate(ears):
+            batch.join(Song(model, request(number, frames=280), Windows(300, 200)), ear)
+        play(batch)
+        sounds.append([ear.sound for ear in ears])
+
+    assert len(recorded) >= 3
+    for one, other in zip(*sounds, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_warming_records_one_song_first_and_stops_when_its_time_is_over(players: Players) -> None:
+    runs = []
+
+    def counting(run: Run) -> Run:
+        runs.append(run)
+        return run
+
+    player = players(slots=6, record=counting)
+    shapes = list(player.shapes())
+
+    assert player.warm(seconds=0) == 0
+    assert player.warm(seconds=600) == len(shapes) == len(set(shapes)) == len(runs)
+    assert {shape.songs for shape in shapes} == {1, 2, 4, 6}
+    assert [shape.songs for shape in shapes[:6]] == [1] * 6
