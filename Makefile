@@ -13,7 +13,7 @@ CONTEXT = $(if $(MOCK),--context mock=$(MOCK))
 HOSTED  = $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run weights reset test e2e check synth bench certificate deployable development python
+.PHONY: help run weights reset test e2e check synth bench image certificate deployable development python
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,7 @@ check: development  ## lint, format, types, layers, security
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy --no-error-summary
 	@$(PY) -m pytest -q tests/unit/test_layers.py
+	@.venv/bin/hadolint model_container/Dockerfile
 	@$(PY) -m bandit -q -r -c pyproject.toml app.py infra lambdas local
 
 synth: deployable  ## write the templates that `npx cdk deploy` ships to cdk.out [STAGE=dev]
@@ -50,6 +51,9 @@ synth: deployable  ## write the templates that `npx cdk deploy` ships to cdk.out
 bench: development  ## run one benchmark: NAME=service [ARGS=…]
 	@$(PY) -m local.environments emulator
 	@$(PY) -m bench.$(NAME) $(ARGS)
+
+image: development  ## do what the model container's Dockerfile does, in a new folder, without Docker
+	@$(PY) -m local.image
 
 certificate: development  ## put a signing certificate into a deployed stage's secret [STAGE=dev] [ARGS=…]
 	@$(PY) -m local.certify --stage $(STAGE) $(ARGS)
