@@ -8,11 +8,12 @@ TEXT = DOCKERFILE.read_text()
 STAGES = re.findall(r"^FROM \S+ AS (\S+)$", TEXT, re.MULTILINE)
 
 
-def test_every_stage_but_the_build_runs_as_nobody_special() -> None:
-    users = {stage: [told for name, told in instructions(TEXT, stage) if name == "USER"] for stage in STAGES}
+def test_both_images_run_as_nobody_special() -> None:
+    images = re.findall(r"^FROM runtime AS (\S+)$", TEXT, re.MULTILINE)
 
-    assert "cpu" in users
-    assert all(users[stage] == ["10001"] for stage in STAGES if "build" not in stage)
+    assert images == ["cuda", "cpu"]  # the last one is built when none is named
+    assert [told for name, told in instructions(TEXT, "runtime") if name == "USER"] == ["10001"]
+    assert not [name for stage in images for name, _ in instructions(TEXT, stage) if name in ("USER", "RUN")]
 
 
 def test_packages_are_installed_from_pinned_files_alone() -> None:
