@@ -1,9 +1,9 @@
 """Turn a published checkpoint into the files that the engine maps into memory, once, and without torch.
 
-    python -m model_container.pack CHECKPOINT FOLDER [--weights int8|fp32|bf16|int4]
+    python -m model_container.pack CHECKPOINT FOLDER [--weights int8|fp32|bf16|int4|fp16]
 
 The decoder is packed for both that can run it, our own and, where that is not compiled, ONNX Runtime; the
-other's file is never read. bf16 and int4 are for our own alone.
+other's file is never read. bf16 and int4 are for our own alone, and fp16 is for a GPU alone.
 
 Knows what a packed folder holds. Must not know how the engine runs it.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model_container.engine.checkpoint import Checkpoint
+from model_container.engine.checkpoint import SINGLE, Checkpoint
 from model_container.engine.config import CheckpointError, DecoderConfig, load_config
 from model_container.engine.decoder import DecoderWeights
 from model_container.engine.model import FORMAT, MANIFEST, NATIVE
@@ -24,15 +24,17 @@ from model_container.engine.weights import CheckpointWeights
 from model_container.graphs.codec import build_codec
 from model_container.graphs.decoder import build_cross, build_decoder
 from model_container.graphs.quantize import Linear, float32, int8
+from model_container.graphs.tensors import ask, write_tensors
 from model_container.graphs.text import build_text
 from model_container.native import pack as native
 from model_container.native.pack import Format
 
-WEIGHTS: dict[str, tuple[Format, Linear | None]] = {
+WEIGHTS: dict[str, tuple[Format | None, Linear | None]] = {
     "int8": (Format.INT8, int8),
     "fp32": (Format.FP32, float32),
     "bf16": (Format.BF16, None),
     "int4": (Format.INT4, None),
+    "fp16": (None, None),
 }
 # Fixed positions, tied copies and what only training needs.
 UNUSED = (
@@ -76,10 +78,17 @@ def _write(source: Path, folder: Path, weights: str) -> None:
     np.save(folder / "embeddings.npy", decoder.embeddings())
     build_codec(folder, checkpoint, config.codec)
     checkpoint.finish(UNUSED)
+    if weights == "fp16":
+        write_tensors(folder / SINGLE, checkpoint, UNUSED)
     (folder / MANIFEST).write_text(json.dumps({"format": FORMAT, "weights": weights}))
 
 
-def _write_decoder(folder: Path, weights: DecoderWeights, format: Format, linear: Linear | None) -> None:
+def _write_decoder(
+    folder: Path, weights: DecoderWeights, format: Format | None, linear: Linear | None
+) -> None:
+    if format is None:
+        ask(weights)
+        return
     try:
         native.pack(weights, folder / NATIVE, format)
     except native.PackError as error:

@@ -54,7 +54,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="what python -m model_container.pack wrote")
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--decoder", choices=["auto", "native", "onnx"], default="auto")
+    parser.add_argument("--decoder", choices=["auto", "native", "onnx", "torch"], default="auto")
     parser.add_argument("--threads", type=int, default=0, help="default: the CPU quota")
     parser.add_argument("--memory", type=int, default=0, help="bytes; default: the memory limit")
     parser.add_argument("--slots", type=int, default=0, help="songs at a time; default: what memory holds")

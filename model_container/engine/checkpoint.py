@@ -50,6 +50,11 @@ class Checkpoint:
             raise CheckpointError(f"tensor {name} has shape {tuple(entry['shape'])}, expected {shape}")
         return _float32(name, data, str(entry["dtype"])).reshape(shape)
 
+    def shapes(self, prefix: str) -> dict[str, tuple[int, ...]]:
+        """The shapes of all tensors whose names start so, by name."""
+        names = sorted(name for name in self._views if name.startswith(prefix))
+        return {name: tuple(self._views[name][1]["shape"]) for name in names}
+
     def finish(self, ignored: Iterable[str] = ()) -> None:
         """Raises CheckpointError if a tensor is left over whose name does not end in one of `ignored`."""
         endings = tuple(ignored)

@@ -7,10 +7,18 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from model_container.engine.config import CheckpointError, DecoderConfig, ModelConfig, load_config
+from model_container.engine.checkpoint import SINGLE
+from model_container.engine.config import (
+    CheckpointError,
+    CodecConfig,
+    DecoderConfig,
+    ModelConfig,
+    load_config,
+)
 from model_container.engine.decoder import Decoder, FloatArray
 from model_container.engine.embedding import Embedding
 from model_container.engine.encodec import Codec
@@ -55,15 +63,17 @@ class Model:
         _check(folder)
         config = load_config(folder)
         positions = max_positions(config)
-        decode = DECODERS[choose_decoder(folder) if decoder == "auto" else decoder]
+        chosen = choose_decoder(folder) if decoder == "auto" else decoder
         table: FloatArray = np.load(folder / "embeddings.npy", mmap_mode="r")
         return Model(
             config,
             TextEncoder(folder, threads),
             MelodyPrefix(folder, config.decoder.melody) if config.decoder.melody else None,
             Embedding(table, positions),
-            decode(folder, config.decoder, slots=slots, positions=positions, threads=threads),
-            Codec(folder, config.codec, channels=config.decoder.channels, threads=threads),
+            DECODERS[chosen](folder, config.decoder, slots=slots, positions=positions, threads=threads),
+            CODECS.get(chosen, Codec)(
+                folder, config.codec, channels=config.decoder.channels, threads=threads
+            ),
         )
 
     def conditions(self, prompt: str, melody: FloatArray | None = None) -> Conditions:
@@ -82,10 +92,25 @@ def _native(
     return NativeDecoder(folder / NATIVE, config, slots=slots, positions=positions, threads=threads)
 
 
-DECODERS: dict[str, Callable[..., Decoder]] = {"native": _native, "onnx": OnnxDecoder}
+def _torch(folder: Path, config: DecoderConfig, **options: Any) -> Decoder:
+    from model_container.engine import torch_model  # here, as a CPU's installation has no torch
+
+    return torch_model.load_player(folder, config, **options)
+
+
+def _torch_codec(folder: Path, config: CodecConfig, **options: Any) -> Codec:
+    from model_container.engine import torch_model
+
+    return torch_model.load_codec(folder, config, **options)
+
+
+DECODERS: dict[str, Callable[..., Decoder]] = {"native": _native, "onnx": OnnxDecoder, "torch": _torch}
+CODECS: dict[str, Callable[..., Codec]] = {"torch": _torch_codec}  # others take ONNX Runtime's
 
 
 def choose_decoder(folder: Path) -> str:
+    if (folder / SINGLE).exists():
+        return "torch"
     return "native" if (folder / NATIVE).exists() and kernels() else "onnx"
 
 

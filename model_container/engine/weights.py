@@ -1,4 +1,4 @@
-"""The decoder's weights and embeddings under their names in a published checkpoint.
+"""Weights and embeddings under their names in a published checkpoint.
 
 Knows the names that MusicGen's checkpoints use. Must not know how a decoder stores or computes anything.
 """
@@ -10,6 +10,18 @@ from model_container.engine.config import DecoderConfig
 from model_container.engine.decoder import CrossWeights, LayerWeights, NormWeights
 
 PREFIX = "decoder.model.decoder"
+
+
+def unnormed(checkpoint: Checkpoint, name: str, *shape: int) -> FloatArray:
+    """Weight normalization (Salimans and Kingma 2016, arXiv:1602.07868) undone: size times direction."""
+    # Torch renamed them in 2.0; published checkpoints have the old names.
+    old = f"{name}.weight_g" in checkpoint
+    parts = ("weight_g", "weight_v") if old else (f"parametrizations.weight.original{i}" for i in (0, 1))
+    size, direction = (f"{name}.{part}" for part in parts)
+    vector = checkpoint.tensor(direction, *shape)
+    length = np.sqrt(np.square(vector, dtype=np.float64).sum(axis=(1, 2), keepdims=True))
+    weight: FloatArray = (checkpoint.tensor(size, shape[0], 1, 1) * (vector / length)).astype(np.float32)
+    return weight
 
 
 class CheckpointWeights:

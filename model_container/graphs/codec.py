@@ -16,6 +16,7 @@ import numpy as np
 
 from model_container.engine.checkpoint import Checkpoint, FloatArray
 from model_container.engine.config import CodecConfig
+from model_container.engine.weights import unnormed
 from model_container.graphs.builder import GraphBuilder
 
 PREFIX = "audio_encoder"
@@ -133,16 +134,9 @@ class _Codec:
         return self._graph.node("ConvTranspose", value, weight, bias, strides=[ratio], pads=pads)
 
     def _normed(self, name: str, *shape: int, bias: int) -> tuple[str, str]:
-        """Weight normalization (Salimans and Kingma 2016, arXiv:1602.07868) undone: size times direction."""
-        tensor, name = self._checkpoint.tensor, f"{PREFIX}.{name}.conv"
-        # Torch renamed them in 2.0; published checkpoints have the old names.
-        old = f"{name}.weight_g" in self._checkpoint
-        parts = ("weight_g", "weight_v") if old else (f"parametrizations.weight.original{i}" for i in (0, 1))
-        size, direction = (f"{name}.{part}" for part in parts)
-        vector = tensor(direction, *shape)
-        length = np.sqrt(np.square(vector, dtype=np.float64).sum(axis=(1, 2), keepdims=True))
-        weight = (tensor(size, shape[0], 1, 1) * (vector / length)).astype(np.float32)
-        return self._graph.constant(weight), self._graph.constant(tensor(f"{name}.bias", bias))
+        name = f"{PREFIX}.{name}.conv"
+        weight = self._graph.constant(unnormed(self._checkpoint, name, *shape))
+        return weight, self._graph.constant(self._checkpoint.tensor(f"{name}.bias", bias))
 
     def _recur(self, value: str, name: str, states: list[list[str]] | None) -> str:
         """LSTM layers and the way around them; [batch, width, n] → the same; next states are outputs."""

@@ -34,8 +34,15 @@ def memory() -> int:
 
 
 def slots(folder: Path, budget: int) -> int:
-    """Songs that can be made at a time in so many bytes, each as long as one can be; at least 1."""
+    """Songs that can be made at a time in so many bytes, each as long as one can be; at least 1.
+
+    On a GPU its own memory counts, and not the bytes given.
+    """
     config = load_config(folder)
+    if choose_decoder(folder) == "torch":
+        from model_container.engine import torch_model  # here, as a CPU's installation has no torch
+
+        return torch_model.slots(folder, config, max_positions(config))
     native = choose_decoder(folder) == "native"
     values = 4 * config.decoder.layers * max_positions(config) * config.decoder.hidden
     weights = (folder / NATIVE if native else folder / "decoder.weights").stat().st_size

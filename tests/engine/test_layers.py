@@ -9,7 +9,10 @@ from tests.unit.test_layers import imports, module, sources, within
 
 ENGINE, NATIVE = "model_container.engine", "model_container.native"
 # Package → what it may import beside the standard library. The first match counts.
-TORCH = [f"{ENGINE}.torch_{part}" for part in ("codec", "decoder", "graph", "layers", "player", "sampling")]
+TORCH = [
+    f"{ENGINE}.torch_{part}"
+    for part in ("codec", "decoder", "graph", "layers", "model", "player", "sampling")
+]
 MAY_IMPORT = {
     **{name: {"numpy", "torch", ENGINE} for name in TORCH},
     ENGINE: {"numpy", "onnxruntime", "tokenizers", ENGINE, NATIVE},
