@@ -17,6 +17,9 @@ from model_container.engine.model import Model, max_positions
 from model_container.engine.torch_player import TorchPlayer
 from model_container.engine.weights import CheckpointWeights
 from tests.engine.conftest import Folders
+from tests.engine.parity import conftest as parity
+
+references = parity.references
 
 Players = Callable[..., TorchPlayer]
 Models = Callable[..., Model]

@@ -1,0 +1,34 @@
+"""The GPU engine's decoder against transformers' in full precision."""
+
+import numpy as np
+import pytest
+
+from model_container.engine.delay import DelayedCodes
+from model_container.engine.generate import Window, generate
+from model_container.engine.sampling import Sampling
+from tests.engine import tiny
+from tests.engine.gpu.conftest import Models
+from tests.engine.parity.conftest import References
+from tests.engine.parity.test_generate import PROMPT, codes_of
+from tests.engine.parity.test_parts import logits_of_both
+
+
+@pytest.mark.parametrize("kind", ["text", "stereo"])
+def test_logits_are_those_of_transformers(kind: str, references: References, on_torch: Models) -> None:
+    expected, logits = logits_of_both(references(kind), on_torch(kind), 60)
+
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_the_likeliest_tokens_are_those_of_transformers(
+    kind: str, references: References, on_torch: Models
+) -> None:
+    model = on_torch(kind)
+    delayed = DelayedCodes(model.config.decoder, 50)
+
+    expected, _ = codes_of(references(kind), 50, do_sample=False, guidance_scale=3.0)
+    codes = generate(model, Window(0, model.conditions(PROMPT), delayed, Sampling(temperature=0)))
+
+    assert len(np.unique(expected)) > 10
+    np.testing.assert_array_equal(codes, expected)
