@@ -108,4 +108,7 @@ def _overrides(lookup: Lookup) -> dict[str, object]:
 
 
 def _explain(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'values'}: {e['msg']}" for e in error.errors())
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'values'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors()
+    )
