@@ -43,15 +43,17 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Cache:
-    """keys, values: [layers, rows, heads, positions, head]."""
+    """both: [layers, rows, keys' heads and then values', positions, head]."""
 
-    keys: Tensor
-    values: Tensor
+    both: Tensor
 
     @staticmethod
     def empty(config: DecoderConfig, rows: int, positions: int, like: Tensor) -> "Cache":
-        shape = config.layers, rows, config.heads, positions, config.head
-        return Cache(like.new_zeros(shape), like.new_zeros(shape))
+        return Cache(like.new_zeros(config.layers, rows, 2 * config.heads, positions, config.head))
+
+    @property
+    def positions(self) -> int:
+        return int(self.both.shape[3])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +64,10 @@ class Sight:
     mask: Tensor  # [rows or 1, 1, queries or 1, positions], 0 or -inf
 
     def attend(self, queries: Tensor, cache: Cache, layer: int) -> Tensor:
-        """queries [rows, n, heads, head] → [rows, n, hidden]. Reads the cache where it lies."""
-        size = self.mask.shape[-1]
-        keys, values = (part[layer, self.rows, :, :size] for part in (cache.keys, cache.values))
+        """queries [rows, n, heads, head] → [rows * n, hidden]. Reads the cache where it lies."""
+        keys, values = cache.both[layer, self.rows, :, : self.mask.shape[-1]].chunk(2, dim=1)
         seen = functional.scaled_dot_product_attention(queries.transpose(1, 2), keys, values, self.mask)
-        return seen.transpose(1, 2).flatten(2)
+        return seen.transpose(1, 2).flatten(2).flatten(0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,18 +103,25 @@ class Layers:
         return Layers(weights.config, layers, put.norm(weights.norm()), put.matrix(weights.heads()))
 
     def __call__(self, x: Tensor, span: Span, past: Cache, text: Cache) -> Tensor:
-        """x [rows, n, hidden] → the same, normed; its keys and values are in `past` then."""
+        """x [rows, n, hidden] → the same, normed, and x is lost; its keys and values are in `past` then.
+
+        Every sum is in place, within the matrix product that makes what is added: a kernel less for each.
+        """
+        rows, n, hidden = x.shape
+        flat = x.view(-1, hidden)
+        # The other rows' cross-attention is zero. This is a view, as either n or the number of songs is 1.
+        conditional = flat.view(-1, 2, n, hidden)[:, 0].view(-1, hidden)
         for i, layer in enumerate(self.layers):
-            query, key, value = self._split(functional.linear(layer.norm(x), layer.qkv), 3)
-            past.keys[i, span.rows, :, span.positions] = key
-            past.values[i, span.rows, :, span.positions] = value
-            x = x + functional.linear(span.past.attend(query, past, i), layer.out)
+            parts = self._heads(functional.linear(layer.norm(flat), layer.qkv), n)
+            query, fresh = parts.tensor_split([self.config.heads], dim=2)
+            past.both[i, span.rows, :, span.positions] = fresh
+            flat.addmm_(span.past.attend(query, past, i), layer.out.t())
             if layer.cross is not None and span.text is not None:
-                # In place: the other rows' cross-attention is zero, and they need not know of it.
-                x[::2] += self._read(layer.cross, x[::2], span.text, text, i)
-            inner = functional.gelu(functional.linear(layer.ffn_norm(x), layer.up))
-            x = x + functional.linear(inner, layer.down)
-        return self.norm(x)
+                asked = self._heads(functional.linear(layer.cross.norm(conditional), layer.cross.query), n)
+                conditional.addmm_(span.text.attend(asked, text, i), layer.cross.out.t())
+            inner = functional.gelu(functional.linear(layer.ffn_norm(flat), layer.up))
+            flat.addmm_(inner, layer.down.t())
+        return self.norm(flat).view(rows, n, hidden)
 
     def guided(self, x: Tensor, guidance: Tensor) -> Tensor:
         """x [2 * songs, hidden], guidance [songs] → logits [songs, codebooks, vocabulary] in fp32."""
@@ -122,22 +130,16 @@ class Layers:
         conditional, unconditional = logits[:, 0], logits[:, 1]
         return unconditional + (conditional - unconditional) * guidance[:, None, None]
 
-    def text(self, layer: int, states: Tensor) -> tuple[Tensor, Tensor]:
-        """A text's keys and values for one layer: states [T, hidden] → two of [heads, T, head]."""
+    def text(self, layer: int, states: Tensor) -> Tensor:
+        """A text's keys and values for one layer: states [T, hidden] → [2 * heads, T, head]."""
         cross = self.layers[layer].cross
         if cross is None:
             raise ValueError("this model has no cross-attention")
-        key, value = self._split(functional.linear(states[None], cross.text), 2)
-        return key[0].transpose(0, 1), value[0].transpose(0, 1)
+        return self._heads(functional.linear(states, cross.text), len(states))[0].transpose(0, 1)
 
-    def _read(self, cross: Cross, x: Tensor, sight: Sight, text: Cache, layer: int) -> Tensor:
-        (query,) = self._split(functional.linear(cross.norm(x), cross.query), 1)
-        return functional.linear(sight.attend(query, text, layer), cross.out)
-
-    def _split(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """[rows, n, parts * hidden] → so many of [rows, n, heads, head]."""
-        split = x.unflatten(-1, (parts, self.config.heads, self.config.head))
-        return tuple(split.unbind(2))
+    def _heads(self, x: Tensor, n: int) -> Tensor:
+        """[rows * n, parts * hidden] → [rows, n, parts * heads, head]."""
+        return x.view(len(x) // n, n, -1, self.config.head)
 
 
 def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:

@@ -157,7 +157,7 @@ class TorchPlayer(TorchDecoder):
         songs, n = self._songs, shape.songs
         slots = torch.arange(n, device=songs.codes.device)
         column, last = songs.column[:n], songs.last[:n]
-        position = torch.where(column < last, songs.offset[:n] + column, self.nowhere)
+        position = (songs.offset[:n] + column).masked_fill(column >= last, self.nowhere)
         embedded = self._table[self._books, songs.codes[slots, column]].float().sum(dim=1)
         x = (embedded + self._sinusoids[position]).to(self._table.dtype)
         logits = self.forward(x, position, songs.guidance[:n], shape.seen, shape.text)

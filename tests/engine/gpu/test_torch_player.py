@@ -176,3 +176,20 @@ def test_warming_records_one_song_first_and_stops_when_its_time_is_over(players:
     assert player.warm(seconds=600) == len(shapes) == len(set(shapes)) == len(runs)
     assert {shape.songs for shape in shapes} == {1, 2, 4, 6}
     assert [shape.songs for shape in shapes[:6]] == [1] * 6
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_a_step_asks_the_host_for_nothing(kind: str, players: Players) -> None:
+    """It runs on tensors that have a shape and no values: whatever looked at one would fail."""
+    ran = []
+
+    def running(run: Run) -> Run:
+        run()
+        ran.append(run)
+        return run
+
+    player = players(kind, slots=2, device="meta", record=running)
+
+    assert player.warm(seconds=600) == len(ran) > 5
+    with pytest.raises(RuntimeError, match="meta"):
+        player.tensor(np.zeros(1, np.float32)).item()
