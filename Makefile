@@ -8,8 +8,11 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 20
 # Where `make run` keeps its state.
 FOLDER ?= .local
 PY     := .venv/bin/python
+# Torch and transformers live apart: only the engine's tests and benchmarks are held against them.
+REF    := .local/reference/bin/python
 
 CONTEXT = $(if $(MOCK),--context mock=$(MOCK))
+ENGINE_BENCH = $(filter engine%,$(NAME))
 HOSTED  = $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 .DEFAULT_GOAL := help
@@ -30,8 +33,9 @@ reset:  ## forget the jobs and audio that `make run` keeps
 	@echo "Forgotten."
 
 test: development  ## run every test [ARGS=…]
-	@$(PY) -m local.environments emulator
-	@$(PY) -m pytest -q -n 2 --dist loadgroup $(ARGS)
+	@$(PY) -m local.environments emulator reference
+	@$(PY) -m pytest -q -n 2 --dist loadgroup --ignore tests/engine $(ARGS)
+	@$(REF) -m pytest -q -n 2 tests/engine
 
 e2e: development  ## run only the tests of the whole path, on the emulated cloud [ARGS=…]
 	@$(PY) -m local.environments emulator
@@ -49,8 +53,8 @@ synth: deployable  ## write the templates that `npx cdk deploy` ships to cdk.out
 	@npx --no-install cdk synth --quiet --no-notices -c stage=$(STAGE)
 
 bench: development  ## run one benchmark: NAME=service [ARGS=…]
-	@$(PY) -m local.environments emulator
-	@$(PY) -m bench.$(NAME) $(ARGS)
+	@$(PY) -m local.environments emulator $(if $(ENGINE_BENCH),reference)
+	@$(if $(ENGINE_BENCH),$(REF),$(PY)) -m bench.$(subst -,_,$(NAME)) $(ARGS)
 
 image: development  ## do what the model container's Dockerfile does, in a new folder, without Docker
 	@$(PY) -m local.image

@@ -16,6 +16,7 @@ from pathlib import Path
 from local import ROOT, LocalError
 
 OLDEST_NODE = 20
+TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 UNREACHABLE = re.compile(
     r"from versions: none|NewConnectionError|ConnectTimeout|ReadTimeout|Max retries|"
     r"name resolution|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ECONNRESET"
@@ -35,6 +36,7 @@ class Environment:
     folder: str
     requirements: tuple[str, ...]
     purpose: str
+    torch: str | None = None  # the version to take as a CPU build, where there is one
 
     @property
     def python(self) -> Path:
@@ -49,6 +51,8 @@ class Environment:
                 _run(
                     [sys.executable, "-m", "venv", str(ROOT / self.folder)], "Python cannot make environments"
                 )
+            if self.torch is not None:
+                _install_torch(self.python, self.torch, say)
             _install_python(self.python, ROOT / self.requirements[0])
             stamp.write_text(self._fingerprint())
         return self.python
@@ -67,6 +71,16 @@ ENGINE = Environment(
     ".local/engine",
     ("model_container/requirements-pack.txt", "model_container/requirements-cpu.txt"),
     "the music engine (about 200 MB, once)",
+)
+REFERENCE = Environment(
+    ".local/reference",
+    (
+        "model_container/requirements-dev.txt",
+        "model_container/requirements-pack.txt",
+        "model_container/requirements-cpu.txt",
+    ),
+    "torch and transformers, which the engine is held against (about 1.5 GB, once)",
+    torch="2.13.0",
 )
 
 
@@ -101,8 +115,21 @@ def ensure_cdk(say: Say = _print) -> None:
 
 
 def _install_python(python: Path, requirements: Path) -> None:
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries=2"]
-    _run([*pip, "--progress-bar=off", "-r", str(requirements)], "pip could not install the packages")
+    _run([*_pip(python), "-r", str(requirements)], "pip could not install the packages")
+
+
+def _install_torch(python: Path, version: str, say: Say) -> None:
+    """PyPI's torch brings gigabytes of CUDA with it on Linux: take the CPU build where it can be had."""
+    command = [*_pip(python), "--timeout=5", "--index-url", TORCH_CPU, f"torch=={version}"]
+    try:
+        _run(command, "the index of CPU builds")
+    except LocalError:
+        say(f"  {TORCH_CPU} has no torch for us; taking the package index's.")
+
+
+def _pip(python: Path) -> list[str]:
+    quiet = ("--disable-pip-version-check", "--no-input", "--progress-bar=off", "--retries=2")
+    return [str(python), "-m", "pip", "install", *quiet]
 
 
 def _run(command: list[str], complaint: str) -> None:
@@ -156,6 +183,7 @@ def main(names: list[str]) -> int:
         "development": DEVELOPMENT.ensure,
         "emulator": EMULATOR.ensure,
         "engine": ENGINE.ensure,
+        "reference": REFERENCE.ensure,
         "cdk": ensure_cdk,
     }
     try:
