@@ -52,13 +52,13 @@ class TorchDecoder:
     def admit(self, slot: int, text: FloatArray) -> None:
         if len(text) > self._texts.positions:
             raise ValueError(f"a text of {len(text)} tokens is too long")
-        self._texts.both[:, slot] = 0
+        self._texts.both[:, :, slot] = 0
         self._text_mask[slot] = float("-inf")
         self._text_mask[slot, ..., : max(len(text), 1)] = 0
         self._text_lengths[slot] = len(text)
         states = self.tensor(text)
         for i in range(self.config.layers if len(text) else 0):
-            self._texts.both[i, slot, :, : len(text)] = self.layers.text(i, states)
+            self._texts.both[i, :, slot, :, : len(text)] = self.layers.text(i, states)
 
     def prefill(self, slot: int, hidden: FloatArray, position: int) -> None:
         stop = position + hidden.shape[1]

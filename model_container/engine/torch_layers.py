@@ -43,17 +43,18 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Cache:
-    """both: [layers, rows, keys' heads and then values', positions, head]."""
+    """both: [layers, keys and values, rows, heads, positions, head]."""
 
     both: Tensor
 
     @staticmethod
     def empty(config: DecoderConfig, rows: int, positions: int, like: Tensor) -> "Cache":
-        return Cache(like.new_zeros(config.layers, rows, 2 * config.heads, positions, config.head))
+        shape = config.layers, 2, rows, config.heads, positions, config.head
+        return Cache(like.new_zeros(shape))
 
     @property
     def positions(self) -> int:
-        return int(self.both.shape[3])
+        return int(self.both.shape[4])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Sight:
 
     def attend(self, queries: Tensor, cache: Cache, layer: int) -> Tensor:
         """queries [rows, n, heads, head] → [rows * n, hidden]. Reads the cache where it lies."""
-        keys, values = cache.both[layer, self.rows, :, : self.mask.shape[-1]].chunk(2, dim=1)
+        keys, values = cache.both[layer, :, self.rows, :, : self.mask.shape[-1]]
         seen = functional.scaled_dot_product_attention(queries.transpose(1, 2), keys, values, self.mask)
         return seen.transpose(1, 2).flatten(2).flatten(0, 1)
 
@@ -114,7 +115,7 @@ class Layers:
         for i, layer in enumerate(self.layers):
             parts = self._heads(functional.linear(layer.norm(flat), layer.qkv), n)
             query, fresh = parts.tensor_split([self.config.heads], dim=2)
-            past.both[i, span.rows, :, span.positions] = fresh
+            past.both[i, :, span.rows, :, span.positions] = fresh.unflatten(2, (2, -1))
             flat.addmm_(span.past.attend(query, past, i), layer.out.t())
             if layer.cross is not None and span.text is not None:
                 asked = self._heads(functional.linear(layer.cross.norm(conditional), layer.cross.query), n)
@@ -131,11 +132,15 @@ class Layers:
         return unconditional + (conditional - unconditional) * guidance[:, None, None]
 
     def text(self, layer: int, states: Tensor) -> Tensor:
-        """A text's keys and values for one layer: states [T, hidden] → [2 * heads, T, head]."""
+        """A text's keys and values for one layer: states [T, hidden] → [2, heads, T, head]."""
         cross = self.layers[layer].cross
         if cross is None:
             raise ValueError("this model has no cross-attention")
-        return self._heads(functional.linear(states, cross.text), len(states))[0].transpose(0, 1)
+        return (
+            self._heads(functional.linear(states, cross.text), len(states))[0]
+            .unflatten(1, (2, -1))
+            .permute(1, 2, 0, 3)
+        )
 
     def _heads(self, x: Tensor, n: int) -> Tensor:
         """[rows * n, parts * hidden] → [rows, n, parts * heads, head]."""

@@ -1,4 +1,4 @@
-"""The GPU engine needs torch; everything here runs it on the CPU, in full precision."""
+"""The GPU engine needs torch. It is held to the others on a GPU where there is one, else on the CPU."""
 
 import warnings
 from collections.abc import Callable
@@ -14,6 +14,7 @@ with warnings.catch_warnings():
 from model_container.engine.checkpoint import Checkpoint
 from model_container.engine.config import load_config
 from model_container.engine.model import Model, max_positions
+from model_container.engine.torch_model import device
 from model_container.engine.torch_player import TorchPlayer
 from model_container.engine.weights import CheckpointWeights
 from tests.engine.conftest import Folders
@@ -34,6 +35,7 @@ def players(checkpoints: Folders) -> Players:
         config = load_config(checkpoints(kind))
         weights = CheckpointWeights(Checkpoint(checkpoints(kind)), config.decoder)
         table = np.array(weights.embeddings())
+        options = {"device": device(), **options}
         return TorchPlayer(weights, table, slots=slots, positions=max_positions(config), **options)
 
     return made

@@ -15,6 +15,7 @@ from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling
 from model_container.engine.song import Request
 from model_container.engine.torch_codec import TorchCodec
+from model_container.engine.torch_model import MAX_SLOTS
 from model_container.engine.torch_player import TorchPlayer
 from model_container.pack import pack
 from model_container.server import capacity
@@ -93,7 +94,7 @@ def test_what_it_holds_is_the_decoder_in_16_bits_and_the_codecs_one_side(packs: 
         "decoder.model",
     }
     assert not (folder / "decoder.native").exists()
-    assert capacity.slots(folder, 0) == 1
+    assert 1 <= capacity.slots(folder, 0) <= MAX_SLOTS
 
 
 def test_a_checkpoint_that_lacks_a_weight_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from model_container.engine.sampling import Sampling
 from model_container.engine.song import Song
 from model_container.engine.torch_decoder import POSITIONS, TorchDecoder
 from model_container.engine.torch_graph import Run
+from model_container.engine.torch_model import device
 from model_container.engine.windows import Windows
 from tests.engine import tiny
 from tests.engine.conftest import Folders
@@ -64,7 +65,7 @@ def test_a_continuation_across_a_bucket_of_positions_is_that_of_the_cpu_engine(
 @pytest.mark.parametrize("melody", [False, True])
 def test_logits_are_those_of_the_definition_for_rows_that_join_and_leave(melody: bool) -> None:
     weights = RandomWeights(tiny_config(melody=melody), spread=0.1)
-    ours, reference = TorchDecoder(weights, slots=4, positions=60), ReferenceDecoder(weights)
+    ours, reference = TorchDecoder(weights, slots=4, positions=60, device=device()), ReferenceDecoder(weights)
     draw = np.random.default_rng(0)
     next_at: dict[int, int] = {}
 

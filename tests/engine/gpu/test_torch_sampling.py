@@ -6,6 +6,7 @@ import torch
 
 from model_container.engine import sampling
 from model_container.engine.sampling import Sampling
+from model_container.engine.torch_model import device
 from model_container.engine.torch_sampling import Choices, choose, exponential
 
 WAYS = [
@@ -20,7 +21,7 @@ WAYS = [
 
 
 def choices_of(ways: list[Sampling], vocabulary: int) -> Choices:
-    choices = Choices.empty(len(ways), torch.device("cpu"))
+    choices = Choices.empty(len(ways), torch.device(device()))
     for song, way in enumerate(ways):
         choices.put(song, way, vocabulary)
     return choices
@@ -30,7 +31,7 @@ def test_noise_is_that_of_the_host() -> None:
     seeds, steps, tokens = [0, 7, 2**64 - 1], [1, 900, 15_003], np.arange(64)
     keys = choices_of([Sampling(seed=seed) for seed in seeds], 64).key
 
-    noise = exponential(keys, torch.tensor(steps), 8, 64).numpy()
+    noise = exponential(keys, torch.tensor(steps, device=device()), 8, 64).cpu().numpy()
 
     expected = [
         [sampling.exponential(seed, step, k, tokens) for k in range(8)]
@@ -46,8 +47,8 @@ def test_songs_side_by_side_choose_as_each_would_on_the_host(vocabulary: int) ->
 
     for step in range(30):
         logits = draw.standard_normal((len(WAYS), 4, vocabulary), np.float32) * 3
-        steps = torch.arange(len(WAYS)) * 100 + step
-        tokens = choose(torch.tensor(logits), choices, steps).numpy()
+        steps = torch.arange(len(WAYS), device=device()) * 100 + step
+        tokens = choose(torch.tensor(logits, device=device()), choices, steps).cpu().numpy()
         expected = [
             sampling.sample(row, way, 100 * song + step)
             for song, (row, way) in enumerate(zip(logits, WAYS, strict=True))
@@ -62,7 +63,8 @@ def test_equal_scores_are_kept_or_left_out_as_on_the_host(way: Sampling) -> None
     logits = np.array([[1, 3, 2, 2, 2, 0, 2]], np.float32)
     choices = choices_of([way], 7)
 
-    tokens = [int(choose(torch.tensor(logits[None]), choices, torch.tensor([s]))) for s in range(200)]
+    scores = torch.tensor(logits[None], device=device())
+    tokens = [int(choose(scores, choices, torch.tensor([s], device=device()))) for s in range(200)]
 
     assert tokens == [int(sampling.sample(logits, way, step)[0]) for step in range(200)]
     assert 1 < len(set(tokens)) < 7
