@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from model_container.engine.delay import DelayedCodes
 from model_container.engine.generate import Window, generate
@@ -32,3 +33,27 @@ def test_the_likeliest_tokens_are_those_of_transformers(
 
     assert len(np.unique(expected)) > 10
     np.testing.assert_array_equal(codes, expected)
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float16, 0.003), (torch.bfloat16, 0.015)])
+def test_logits_in_16_bits_are_close_to_those_of_transformers(
+    dtype: torch.dtype, limit: float, references: References, on_torch: Models
+) -> None:
+    expected, logits = logits_of_both(references("text"), on_torch(dtype=dtype), 60)
+
+    error = np.sqrt(np.mean((logits - expected) ** 2)) / expected.std()
+    assert 1e-4 < error < limit
+
+
+def test_songs_in_16_bits_are_the_same_again(on_torch: Models) -> None:
+    model = on_torch(dtype=torch.bfloat16)
+    codes = [
+        generate(
+            model,
+            Window(0, model.conditions(PROMPT), DelayedCodes(model.config.decoder, 50), Sampling(seed=8)),
+        )
+        for _ in range(2)
+    ]
+
+    np.testing.assert_array_equal(*codes)
+    assert len(np.unique(codes[0])) > 10
