@@ -5,10 +5,10 @@ import pytest
 
 from model_container.engine.batch import Batch
 from model_container.engine.delay import DelayedCodes
-from model_container.engine.generate import CHUNK, Window, generate
+from model_container.engine.generate import CHUNK, Window, decode, generate, prefill
 from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling
-from model_container.engine.song import Song
+from model_container.engine.song import Request, Song
 from model_container.engine.torch_decoder import POSITIONS, TorchDecoder
 from model_container.engine.torch_graph import Run
 from model_container.engine.torch_model import device
@@ -137,6 +137,38 @@ def test_a_stopped_song_leaves_nothing_to_the_next(on_torch: Models) -> None:
     assert 30 <= first.made < 30 + 2 * CHUNK
     assert not first.ended
     np.testing.assert_array_equal(second.sound, expected.sound)
+
+
+def test_a_song_that_is_prefilled_where_one_was_stopped_hears_nothing_of_it(on_torch: Models) -> None:
+    sound = np.random.default_rng(1).standard_normal((1, 640 * 300), np.float32)
+    asked = Request("after", 340, Sampling(seed=2), recording=sound)
+    windows, expected = Windows(400, 200), Ear()
+    one, two = on_torch(), on_torch(slots=2)
+    alone = Batch(one)
+    alone.join(Song(one, asked, windows), expected)
+    play(alone)
+
+    batch, stopped, beside, heard = Batch(two), Ear(patience=30), Ear(), Ear()
+    for song, ear in ((request(0, frames=380), stopped), (request(1, frames=380), beside), (asked, heard)):
+        batch.join(Song(two, song, windows), ear)
+    play(batch)
+
+    assert stopped.made < 30 + 2 * CHUNK
+    np.testing.assert_array_equal(heard.sound, expected.sound)
+
+
+def test_a_chunk_is_taken_when_the_next_one_is_under_way(on_torch: Models) -> None:
+    model = on_torch()
+    made = window(model, 70, Sampling())
+    for _ in prefill(model, made):
+        pass
+
+    taken = []
+    while not made.codes.done:
+        decode(model, [made])
+        taken.append(made.codes.next - 1)
+
+    assert taken == [0, CHUNK, 2 * CHUNK, 73]
 
 
 def test_recording_in_the_middle_of_songs_changes_nothing(on_torch: Models) -> None:
