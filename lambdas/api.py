@@ -94,7 +94,7 @@ def list_jobs(
     favourite: Annotated[bool | None, Query()] = None,
 ) -> Answer:
     parts, origin, now = wiring.api(), _origin(), wiring.now()
-    page, following = parts.library.page(_principal(), limit, cursor, status, favourite)
+    page, following = parts.collection.page(_principal(), limit, cursor, status, favourite)
     jobs = [parts.reader.render(job, origin, now) for job in page.jobs]
     return _json(200, {"jobs": jobs, "next_cursor": following})
 
@@ -106,8 +106,8 @@ def get_job(
     job_id: str, if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=1000)] = None
 ) -> Answer:
     parts = wiring.api()
-    job = parts.library.find(job_id, _principal())
-    standing = parts.library.standing(job)
+    job = parts.collection.find(job_id, _principal())
+    standing = parts.collection.standing(job)
     view = parts.reader.render(job, _origin(), wiring.now(), standing)
     tag = etag(view)
     headers: Headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
@@ -128,7 +128,7 @@ def get_job(
 def patch_job(job_id: str, body: PatchRequest) -> Answer:
     parts = wiring.api()
     changes = {name: getattr(body, name) for name in body.model_fields_set}
-    job = parts.library.amend(job_id, _principal(), lambda job: job.but(**changes))
+    job = parts.collection.amend(job_id, _principal(), lambda job: job.but(**changes))
     return _json(200, parts.reader.render(job, _origin(), wiring.now()))
 
 
@@ -141,7 +141,7 @@ def patch_job(job_id: str, body: PatchRequest) -> Answer:
 )
 def cancel_job(job_id: str) -> Answer:
     parts = wiring.api()
-    job = parts.library.cancel(job_id, _principal())
+    job = parts.collection.cancel(job_id, _principal())
     return _json(202, parts.reader.render(job, _origin(), wiring.now()))
 
 
@@ -153,7 +153,7 @@ def cancel_job(job_id: str) -> Answer:
     operation_id="delete_job",
 )
 def delete_job(job_id: str) -> Answer:
-    wiring.api().library.delete(job_id, _principal())
+    wiring.api().collection.delete(job_id, _principal())
     return Response(204, None, "")
 
 
@@ -166,7 +166,7 @@ def delete_job(job_id: str) -> Answer:
 )
 def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> Answer:
     parts = wiring.api()
-    job, key, kind = parts.library.audio_key(job_id, _principal(), format)
+    job, key, kind = parts.collection.audio_key(job_id, _principal(), format)
     link = parts.reader.download(job, key, kind, wiring.now())
     return Response(302, None, "", {"Location": link, "Cache-Control": "no-store"})
 
@@ -250,13 +250,13 @@ def _wait(jobs: tuple[Job, ...], wish: Preference) -> tuple[Job, ...]:
 
     Raises nothing: the jobs were made, and who is told of an error makes them again.
     """
-    library, principal = wiring.api().library, _principal()
+    collection, principal = wiring.api().collection, _principal()
     left = app.lambda_context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
     end = wiring.now() + timedelta(seconds=min(wish.wait_s, left))
     while not all(job.status.terminal for job in jobs) and wiring.now() < end:
         time.sleep(POLL_SECONDS)
         try:
-            jobs = tuple(library.find(job.job_id, principal) for job in jobs)
+            jobs = tuple(collection.find(job.job_id, principal) for job in jobs)
         except (RequestError, *PASSING):  # deleted meanwhile, or not to be read just now
             break
     return jobs
@@ -265,7 +265,7 @@ def _wait(jobs: tuple[Job, ...], wish: Preference) -> tuple[Job, ...]:
 def _standing(job: Job) -> Standing:
     """Where a job that was just made stands; nowhere, rather than an error, when that cannot be read."""
     try:
-        return wiring.api().library.standing(job)
+        return wiring.api().collection.standing(job)
     except PASSING:
         return Standing()
 

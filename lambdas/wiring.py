@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from lambdas.audio.provenance import Signer
     from lambdas.aws.queues import SqsQueue
     from lambdas.core.announcing import Announcer
+    from lambdas.core.collection import Collection
     from lambdas.core.conducting import Conductor
-    from lambdas.core.library import Library
     from lambdas.core.models import Model
     from lambdas.core.ports import Backend
     from lambdas.core.submitting import Submitter
@@ -38,7 +38,7 @@ class Api:
     settings: ApiSettings
     models: "Mapping[str, Model]"
     submitter: "Submitter"
-    library: "Library"
+    collection: "Collection"
     reader: "Reader"
 
 
@@ -49,7 +49,7 @@ def api() -> Api:
     from lambdas.aws.ledger import DynamoLedger
     from lambdas.aws.objects import S3Objects
     from lambdas.aws.queues import SqsQueue
-    from lambdas.core.library import Library
+    from lambdas.core.collection import Collection
     from lambdas.core.models import offered
     from lambdas.core.submitting import Submitter
     from lambdas.core.views import Reader
@@ -66,7 +66,7 @@ def api() -> Api:
         submitter=Submitter(
             jobs, queue, ledger, models, now, accepted_licences=frozenset(settings.accepted_licences)
         ),
-        library=Library(jobs, jobs, queue, objects, models, now),
+        collection=Collection(jobs, jobs, queue, objects, models, now),
         reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
     )
 

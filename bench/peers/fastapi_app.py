@@ -57,7 +57,7 @@ async def generate(
     if submission.answer is not None:
         replayed = {**headers, "Idempotent-Replayed": "true", "Retry-After": "1"}
         return Response(submission.answer, 202, replayed, JSON)
-    standing = parts.library.standing(submission.jobs[0])
+    standing = parts.collection.standing(submission.jobs[0])
     headers["Retry-After"] = str(standing.retry_after)
     view = parts.reader.render(submission.jobs[0], origin, wiring.now(), standing)
     return Response(json.dumps(view), 202, headers, JSON)

@@ -75,7 +75,7 @@ class _Library:
 @cache
 def _library() -> _Library | None:
     try:
-        file = build.library()
+        file = build.shared_object()
         return _Library(file) if file else None
     except (build.CompilerError, OSError) as error:  # an old compiler, a folder that cannot be written, …
         _log.warning("The native decoder cannot be had, and songs will take longer: %s", error)

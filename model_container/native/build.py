@@ -76,7 +76,7 @@ class Toolchain:
         return content.hexdigest()[:16]
 
 
-def library() -> Path | None:
+def shared_object() -> Path | None:
     """The compiled library, compiled now if need be. None where there is neither it nor a compiler."""
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     return build(Toolchain(compiler or ""))
@@ -123,5 +123,5 @@ def _run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    compiled = library()
+    compiled = shared_object()
     print(compiled or "No C++ compiler here: the engine will use ONNX Runtime.")

@@ -9,7 +9,7 @@ from model_container.native.pack import Format
 from tests.engine.native_play import Play, open_native, relative_rms
 from tests.engine.reference_decoder import RandomWeights, ReferenceDecoder, tiny_config
 
-pytestmark = pytest.mark.skipif(build.library() is None, reason="no C++ compiler here")
+pytestmark = pytest.mark.skipif(build.shared_object() is None, reason="no C++ compiler here")
 
 TOLERANCE = {Format.FP32: 1e-4, Format.BF16: 0.015, Format.INT8: 0.03, Format.INT4: 0.35}
 EVERY_FORMAT = pytest.mark.parametrize("format", list(Format), ids=[format.name.lower() for format in Format])

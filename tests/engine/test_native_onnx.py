@@ -15,7 +15,7 @@ from model_container.native import build
 from model_container.native.pack import Format, pack
 from tests.engine import tiny
 
-pytestmark = pytest.mark.skipif(build.library() is None, reason="no C++ compiler here")
+pytestmark = pytest.mark.skipif(build.shared_object() is None, reason="no C++ compiler here")
 
 
 def native(folder: Path, checkpoint: Path, format: Format) -> NativeDecoder:

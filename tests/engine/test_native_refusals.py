@@ -13,7 +13,7 @@ from model_container.native.pack import Format, PackError, pack
 from tests.engine.native_play import Play, open_native
 from tests.engine.reference_decoder import RandomWeights, tiny_config
 
-pytestmark = pytest.mark.skipif(build.library() is None, reason="no C++ compiler here")
+pytestmark = pytest.mark.skipif(build.shared_object() is None, reason="no C++ compiler here")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_where_the_compiler_fails_there_is_a_warning_and_no_native_decoder(monke
     def fail() -> None:
         raise build.CompilerError("this compiler is of another century")
 
-    monkeypatch.setattr(build, "library", fail)
+    monkeypatch.setattr(build, "shared_object", fail)
     native._library.cache_clear()
     try:
         assert kernels() == []

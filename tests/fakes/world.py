@@ -14,11 +14,11 @@ from random import Random
 from typing import TypeVar
 
 from lambdas.core.announcing import Announcer
+from lambdas.core.collection import Collection
 from lambdas.core.conducting import Conductor, backoff
 from lambdas.core.errors import CadenzaError, RequestError
 from lambdas.core.jobs import Job, Status
 from lambdas.core.leasing import Leasing
-from lambdas.core.library import Library
 from lambdas.core.models import offered
 from lambdas.core.ports import Message
 from lambdas.core.principals import anonymous
@@ -65,7 +65,7 @@ class World:
         ledger, deliveries = wire("ledger", self.ledger), wire("deliveries", self.deliveries)
         hosts = {name: wire(name, host) for name, host in self.hosts.items()}
         self.submitter = Submitter(jobs, queue, ledger, models, clock, lambda: 7, lambda: f"job-{next(ids)}")
-        self.library = Library(jobs, jobs, queue, objects, models, clock)
+        self.collection = Collection(jobs, jobs, queue, objects, models, clock)
         self.conductor = Conductor(
             jobs=jobs,
             queue=queue,
@@ -92,7 +92,7 @@ class World:
 
     def delete(self, job_id: str) -> None:
         with suppress(RequestError):  # not found: an earlier try that was not answered had its effect
-            self.ask(lambda: self.library.delete(job_id, OWNER))
+            self.ask(lambda: self.collection.delete(job_id, OWNER))
 
     def ask(self, act: Callable[[], T]) -> T:
         """What a client does: ask again until it is answered. Raises RequestError."""

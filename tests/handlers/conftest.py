@@ -29,7 +29,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         settings=SETTINGS,
         models=offered(CHAINS),
         submitter=made.submitter,
-        library=made.library,
+        collection=made.collection,
         reader=Reader(made.objects, "audio-bucket", timedelta(hours=1)),
     )
     monkeypatch.setattr(wiring, "api", lambda: parts)

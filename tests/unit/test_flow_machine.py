@@ -47,15 +47,15 @@ class Flow(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def cancel(self, job_id):
-        self.try_to(lambda: self.world.library.cancel(job_id, OWNER))
+        self.try_to(lambda: self.world.collection.cancel(job_id, OWNER))
 
     @rule(job_id=jobs)
     def delete(self, job_id):
-        self.try_to(lambda: self.world.library.delete(job_id, OWNER))
+        self.try_to(lambda: self.world.collection.delete(job_id, OWNER))
 
     @rule(job_id=jobs, title=st.text(min_size=1, max_size=5))
     def rename(self, job_id, title):
-        self.try_to(lambda: self.world.library.amend(job_id, OWNER, lambda job: job.but(title=title)))
+        self.try_to(lambda: self.world.collection.amend(job_id, OWNER, lambda job: job.but(title=title)))
 
     @rule(job_id=jobs)
     def hint(self, job_id):

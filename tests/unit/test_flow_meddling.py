@@ -23,15 +23,15 @@ Act = Callable[[World, str], object]
 
 
 def cancel(world: World, job_id: str) -> None:
-    world.library.cancel(job_id, OWNER)
+    world.collection.cancel(job_id, OWNER)
 
 
 def delete(world: World, job_id: str) -> None:
-    world.library.delete(job_id, OWNER)
+    world.collection.delete(job_id, OWNER)
 
 
 def rename(world: World, job_id: str) -> None:
-    world.library.amend(job_id, OWNER, lambda job: job.but(title="Hail"))
+    world.collection.amend(job_id, OWNER, lambda job: job.but(title="Hail"))
 
 
 def meddle(world: World, nth: int, act: Act, job_id: str = "job-1") -> list[bool]:
@@ -191,7 +191,7 @@ def test_a_job_that_was_canceled_before_it_began_asks_no_host():
     world = World()
     (job_id,) = world.submit()
 
-    world.library.cancel(job_id, OWNER)
+    world.collection.cancel(job_id, OWNER)
     world.run()
 
     assert settled(world) == [Status.CANCELED]

@@ -190,7 +190,7 @@ def test_a_host_whose_cancel_is_broken_keeps_no_job_from_its_end():
     (job_id,) = world.submit()
     world.turn()
 
-    world.library.cancel(job_id, OWNER)
+    world.collection.cancel(job_id, OWNER)
     world.run()
 
     assert settled(world) == [Status.CANCELED]

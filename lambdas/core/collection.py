@@ -20,7 +20,7 @@ OVERHEAD_S = 1.0  # a job's seconds outside its model
 
 
 @dataclass(frozen=True)
-class Library:
+class Collection:
     jobs: JobStore
     index: JobIndex
     queue: Queue

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.core.collection import Collection
 from lambdas.core.errors import Conflict, RequestError, TransientError
 from lambdas.core.jobs import Filter, Job, Status, keys_of
-from lambdas.core.library import Library
 from lambdas.core.models import offered
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.recordings import Format
@@ -37,7 +37,7 @@ class Shelf:
         for job in jobs:
             self.jobs.insert(job)
         models = offered({"mock": ("mock",)})
-        self.library = Library(self.jobs, self.jobs, self.queue, self.objects, models, self.time)
+        self.collection = Collection(self.jobs, self.jobs, self.queue, self.objects, models, self.time)
 
     def ids(
         self, limit: int, status: Filter | None = None, favourite: bool | None = None, owner: Principal = ME
@@ -45,7 +45,7 @@ class Shelf:
         """The pages of an owner's list, from the first to the last."""
         pages, cursor = [], None
         while True:
-            page, cursor = self.library.page(owner, limit, cursor, status, favourite)
+            page, cursor = self.collection.page(owner, limit, cursor, status, favourite)
             pages.append([job.job_id for job in page.jobs])
             if cursor is None:
                 return pages
@@ -67,35 +67,35 @@ def many(count: int) -> list[Job]:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda library, me: library.find("job-1", me),
-        lambda library, me: library.audio_key("job-1", me, None),
-        lambda library, me: library.amend("job-1", me, lambda job: job),
-        lambda library, me: library.cancel("job-1", me),
-        lambda library, me: library.delete("job-1", me),
+        lambda collection, me: collection.find("job-1", me),
+        lambda collection, me: collection.audio_key("job-1", me, None),
+        lambda collection, me: collection.amend("job-1", me, lambda job: job),
+        lambda collection, me: collection.cancel("job-1", me),
+        lambda collection, me: collection.delete("job-1", me),
     ],
     ids=["find", "audio", "amend", "cancel", "delete"],
 )
 def test_unknown_foreign_and_deleted_jobs_look_the_same(act):
-    assert refused(lambda: act(Shelf().library, ME)) == "not_found"
-    assert refused(lambda: act(Shelf(a_job()).library, YOU)) == "not_found"
-    assert refused(lambda: act(Shelf(a_job(deleted=True)).library, ME)) == "not_found"
+    assert refused(lambda: act(Shelf().collection, ME)) == "not_found"
+    assert refused(lambda: act(Shelf(a_job()).collection, YOU)) == "not_found"
+    assert refused(lambda: act(Shelf(a_job(deleted=True)).collection, ME)) == "not_found"
 
 
 def test_a_job_that_expired_is_not_found_and_its_audio_is_gone():
     shelf = Shelf(a_finished_job())
     shelf.time.now = NOW + timedelta(days=1)
 
-    assert refused(lambda: shelf.library.find("job-1", ME)) == "not_found"
-    assert refused(lambda: shelf.library.audio_key("job-1", ME, None)) == "expired"
+    assert refused(lambda: shelf.collection.find("job-1", ME)) == "not_found"
+    assert refused(lambda: shelf.collection.audio_key("job-1", ME, None)) == "expired"
     assert shelf.ids(10) == [[]]
 
 
 def test_audio_is_where_its_format_says():
     shelf = Shelf(a_finished_job())
 
-    assert shelf.library.audio_key("job-1", ME, None)[1] == "audio/1d/job-1/job-1.wav"
-    assert shelf.library.audio_key("job-1", ME, Format.OGG)[1] == "audio/1d/job-1/job-1.ogg"
-    assert refused(lambda: Shelf(a_job()).library.audio_key("job-1", ME, None)) == "not_ready"
+    assert shelf.collection.audio_key("job-1", ME, None)[1] == "audio/1d/job-1/job-1.wav"
+    assert shelf.collection.audio_key("job-1", ME, Format.OGG)[1] == "audio/1d/job-1/job-1.ogg"
+    assert refused(lambda: Shelf(a_job()).collection.audio_key("job-1", ME, None)) == "not_ready"
 
 
 @given(count=st.integers(0, 25), limit=st.integers(1, 30), favourite=st.none() | st.booleans())
@@ -120,10 +120,10 @@ def test_a_list_may_be_of_one_status():
 
 def test_jobs_made_while_a_list_is_read_shift_nothing():
     shelf = Shelf(*many(6))
-    first, cursor = shelf.library.page(ME, 3, None, None, None)
+    first, cursor = shelf.collection.page(ME, 3, None, None, None)
 
     shelf.jobs.insert(a_job("newest", created_at=NOW + timedelta(seconds=1)))
-    rest, _ = shelf.library.page(ME, 3, cursor, None, None)
+    rest, _ = shelf.collection.page(ME, 3, cursor, None, None)
 
     assert len({job.job_id for job in (*first.jobs, *rest.jobs)}) == 6
 
@@ -143,24 +143,24 @@ def forged(*parts: object) -> str:
     ],
 )  # fmt: skip
 def test_a_cursor_that_this_list_did_not_give_is_refused(cursor):
-    assert refused(lambda: Shelf(*many(3)).library.page(ME, 2, cursor, None, None)) == "invalid_cursor"
+    assert refused(lambda: Shelf(*many(3)).collection.page(ME, 2, cursor, None, None)) == "invalid_cursor"
 
 
 def test_somebody_elses_cursor_is_refused():
     shelf = Shelf(a_job("a", owner="you"), a_job("b", owner="you"), *many(3))
-    _, cursor = shelf.library.page(YOU, 1, None, None, None)
+    _, cursor = shelf.collection.page(YOU, 1, None, None, None)
 
-    assert refused(lambda: shelf.library.page(ME, 1, cursor, None, None)) == "invalid_cursor"
+    assert refused(lambda: shelf.collection.page(ME, 1, cursor, None, None)) == "invalid_cursor"
 
 
 @given(st.integers(0, 200))
 def test_a_truncated_cursor_is_refused_or_stays_within_its_owners_list(length):
     shelf = Shelf(*many(4), a_job("yours", owner="you"))
-    _, cursor = shelf.library.page(ME, 2, None, None, None)
+    _, cursor = shelf.collection.page(ME, 2, None, None, None)
     assert cursor is not None
 
     try:
-        page, _ = shelf.library.page(ME, 2, cursor[:length], None, None)
+        page, _ = shelf.collection.page(ME, 2, cursor[:length], None, None)
     except RequestError:
         return
     assert {job.owner for job in page.jobs} <= {"anonymous"}
@@ -168,39 +168,41 @@ def test_a_truncated_cursor_is_refused_or_stays_within_its_owners_list(length):
 
 @given(st.text())
 def test_no_cursor_does_worse_than_being_refused(cursor):
-    assert refused(lambda: Shelf().library.page(ME, 2, cursor, None, None)) == "invalid_cursor"
+    assert refused(lambda: Shelf().collection.page(ME, 2, cursor, None, None)) == "invalid_cursor"
 
 
 def test_a_pending_job_is_told_where_it_stands():
     first, second = a_job("first"), a_job("second", due_at=NOW + timedelta(minutes=5))
-    library = Shelf(first, second).library
+    collection = Shelf(first, second).collection
 
-    assert library.standing(first).position == 1
-    assert library.standing(second).position == 2
-    assert (library.standing(second).wait_s or 0) > (library.standing(first).wait_s or 0) > 0
-    assert library.standing(a_finished_job()).position is None
+    assert collection.standing(first).position == 1
+    assert collection.standing(second).position == 2
+    assert (collection.standing(second).wait_s or 0) > (collection.standing(first).wait_s or 0) > 0
+    assert collection.standing(a_finished_job()).position is None
 
 
 def test_a_job_that_is_being_made_has_no_position_and_less_to_wait_for():
-    library = Shelf().library
+    collection = Shelf().collection
     begun = a_job().begun("first", NOW)
 
-    assert library.standing(begun).position is None
-    assert (library.standing(begun.progressed(80, "…")).wait_s or 0) < (library.standing(begun).wait_s or 0)
+    assert collection.standing(begun).position is None
+    assert (collection.standing(begun.progressed(80, "…")).wait_s or 0) < (
+        collection.standing(begun).wait_s or 0
+    )
 
 
 def test_a_pending_job_of_a_model_that_is_deployed_no_more_can_still_be_read():
     gone = a_job(piece=a_job().piece.but(model="gone"))
 
-    assert Shelf(gone).library.standing(gone).position == 1
+    assert Shelf(gone).collection.standing(gone).position == 1
 
 
 def test_canceling_ends_a_job_and_sends_word():
     shelf = Shelf(a_job())
 
-    assert shelf.library.cancel("job-1", ME).status is Status.CANCELED
+    assert shelf.collection.cancel("job-1", ME).status is Status.CANCELED
     assert [letter.body for letter in shelf.queue.letters] == ['{"job_id":"job-1"}']
-    assert refused(lambda: shelf.library.cancel("job-1", ME)) == "already_terminal"
+    assert refused(lambda: shelf.collection.cancel("job-1", ME)) == "already_terminal"
 
 
 def test_deleting_takes_the_files_at_once_and_hides_the_job():
@@ -209,10 +211,10 @@ def test_deleting_takes_the_files_at_once_and_hides_the_job():
     for key in keys_of(job).values():
         shelf.objects.write(key, b"data", "audio/wav", "song")
 
-    shelf.library.delete("job-1", ME)
+    shelf.collection.delete("job-1", ME)
 
     assert shelf.objects.files == {}
-    assert refused(lambda: shelf.library.find("job-1", ME)) == "not_found"
+    assert refused(lambda: shelf.collection.find("job-1", ME)) == "not_found"
     assert len(shelf.queue.letters) == 1
 
 
@@ -225,11 +227,11 @@ def test_a_change_is_made_upon_what_somebody_else_wrote_meanwhile():
             raced.append(shelf.jobs.replace(job.but(favourite=True)))
         return job.but(title="Hail")
 
-    changed = shelf.library.amend("job-1", ME, rename)
+    changed = shelf.collection.amend("job-1", ME, rename)
 
     assert (changed.title, changed.favourite) == ("Hail", True)
 
 
 def test_a_job_that_never_stands_still_may_be_changed_another_time():
     with pytest.raises(TransientError):
-        Shelf(a_job(), table=ContendedJobs).library.amend("job-1", ME, lambda job: job)
+        Shelf(a_job(), table=ContendedJobs).collection.amend("job-1", ME, lambda job: job)
