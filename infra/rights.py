@@ -13,7 +13,7 @@ def api(data: Data, queues: Queues) -> list[Right]:
     return [
         _table("Jobs", data.jobs, "GetItem", "PutItem"),
         _indexes("ListJobs", data.jobs, BY_OWNER, PENDING),
-        _table("Ledger", data.ledger, "GetItem", "PutItem"),
+        _table("Ledger", data.ledger, "GetItem", "PutItem", "UpdateItem"),
         _send("SubmitJobs", queues.jobs),
         _objects("Audio", data, ("audio",), "GetObject", "DeleteObject"),
     ]
@@ -22,7 +22,7 @@ def api(data: Data, queues: Queues) -> list[Right]:
 def conductor(data: Data, queues: Queues) -> list[Right]:
     return [
         _table("Jobs", data.jobs, "GetItem", "PutItem", "DeleteItem"),
-        _table("Ledger", data.ledger, "GetItem", "PutItem"),
+        _table("Ledger", data.ledger, "GetItem", "PutItem", "UpdateItem"),
         _consume("TakeJobs", queues.jobs),
         _send("CheckAgain", queues.jobs),
         _send("Announce", queues.deliveries),

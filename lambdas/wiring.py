@@ -80,6 +80,7 @@ class Conducting:
 
 @cache
 def conducting() -> Conducting:
+    from lambdas.audio.inputs import Inputs
     from lambdas.audio.mastering import Mastering
     from lambdas.aws import clients
     from lambdas.aws.jobs import DynamoJobs
@@ -88,6 +89,8 @@ def conducting() -> Conducting:
     from lambdas.aws.queues import SqsQueue
     from lambdas.core.conducting import Conductor
     from lambdas.core.leasing import Leasing
+    from lambdas.core.models import CATALOGUE
+    from lambdas.core.preparing import Preparation
     from lambdas.core.settling import Settling
 
     settings = ConductorSettings.from_env(os.environ)
@@ -107,6 +110,7 @@ def conducting() -> Conducting:
         queue=queue,
         objects=objects,
         links=objects,
+        preparation=Preparation(objects, Inputs(), CATALOGUE),
         mastering=Mastering(_signer(settings), VERSION),
         settling=settling,
         backends=backends,

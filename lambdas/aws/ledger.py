@@ -1,5 +1,6 @@
 """The ledger on DynamoDB. TTL deletes late, so every read looks at the end itself."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from lambdas.core.ports import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 
 class DynamoLedger:
@@ -43,10 +45,46 @@ class DynamoLedger:
         item = answer.get("Item")
         if item is None or int(item["ttl"]["N"]) <= self._clock().timestamp():
             return None
-        return item["value"]["S"]
+        return item["total"]["N"] if "total" in item else item["value"]["S"]
 
     def put(self, key: str, value: str, until: datetime) -> None:
         self._client.put_item(TableName=self._table, Item=_entry(key, value, until))
+
+    def add(self, keys: Sequence[str], amount: float, once: str, until: datetime) -> bool:
+        try:
+            self._client.transact_write_items(
+                TransactItems=[self._marker(once, until), *(self._sum(key, amount, until) for key in keys)]
+            )
+        except self._client.exceptions.TransactionCanceledException as error:
+            if error.response["CancellationReasons"][0].get("Code") != "ConditionalCheckFailed":
+                raise
+            return False
+        return True
+
+    def _marker(self, once: str, until: datetime) -> "TransactWriteItemTypeDef":
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": _entry(once, "", until),
+                "ConditionExpression": "attribute_not_exists(#key) OR #ttl <= :now",
+                "ExpressionAttributeNames": {"#key": "key", "#ttl": "ttl"},
+                "ExpressionAttributeValues": {":now": {"N": _epoch(self._clock())}},
+            }
+        }
+
+    def _sum(self, key: str, amount: float, until: datetime) -> "TransactWriteItemTypeDef":
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"key": {"S": key}},
+                "UpdateExpression": "ADD #total :amount SET #ttl = :until",
+                "ExpressionAttributeNames": {"#total": "total", "#ttl": "ttl"},
+                "ExpressionAttributeValues": {
+                    ":amount": {"N": f"{amount:.9f}"},
+                    ":until": {"N": _epoch(until)},
+                },
+            }
+        }
 
 
 def _entry(key: str, value: str, until: datetime) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class ContainerBackend:
     url: str
     http: urllib3.PoolManager
     patience: float = PATIENCE
+    longest: float = 300.0
 
     def start(self, work: Work) -> Ticket:
         answer = self._ask("POST", "/invocations", _asked(work))
@@ -79,7 +80,7 @@ class ContainerBackend:
         _state(answer, work.id)
         return Ticket(id=work.id, check_after=CHECK_AFTER)
 
-    def check(self, ticket: Ticket) -> Running | Finished | Failed:
+    def check(self, _: Work, ticket: Ticket) -> Running | Finished | Failed:
         answer = self._ask("GET", _path(ticket))
         if answer.status == 404:
             return Failed("unknown_work", "The container no longer knows this work.", transient=True)

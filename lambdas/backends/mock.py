@@ -9,9 +9,11 @@ A test phrase in the prompt makes it misbehave, so that every path above it can 
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lambdas.core.errors import PermanentError, TransientError
 from lambdas.core.pieces import Piece, Ticket
@@ -48,6 +50,8 @@ def silence(piece: Piece) -> bytes:
 class MockBackend:
     """Implements ports.Backend. A ticket holds all there is to know: when it began, how long it takes."""
 
+    longest: ClassVar[float] = math.inf
+
     compose: Compose
     put: Put
     clock: Clock
@@ -69,7 +73,7 @@ class MockBackend:
             id=json.dumps({"began": began.timestamp(), "seconds": seconds}), check_after=min(seconds, 1)
         )
 
-    def check(self, ticket: Ticket) -> Running | Finished | Failed:
+    def check(self, _: Work, ticket: Ticket) -> Running | Finished | Failed:
         try:
             told = json.loads(ticket.id)
             elapsed = self.clock().timestamp() - float(told["began"])

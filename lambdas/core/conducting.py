@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lambdas.core import shelving
-from lambdas.core.errors import PermanentError, Superseded, TransientError, UnusableAudio
-from lambdas.core.jobs import Job, raw_key
+from lambdas.core.errors import HostRefusal, PermanentError, Superseded, TransientError, UnusableAudio
+from lambdas.core.jobs import Job, progress_key, raw_key
 from lambdas.core.leasing import Leasing
 from lambdas.core.ports import (
     Backend,
     Clock,
     Failed,
     Finished,
+    Input,
     JobStore,
     Links,
     Mastering,
@@ -28,12 +29,13 @@ from lambdas.core.ports import (
     Running,
     Work,
 )
+from lambdas.core.preparing import Preparation
 from lambdas.core.settling import Settling
 
 STRIKES = 3  # transient failures that one backend is forgiven for one job
 MISSES = 8  # checks in a row that may go unanswered
 LONGEST_WAIT = 300.0  # seconds
-UPLOAD_SECONDS = 6 * 3600
+LINK_SECONDS = 6 * 3600
 
 
 def backoff(failures: int, spread: Callable[[], float] = random.random) -> float:
@@ -48,6 +50,7 @@ class Conductor:
     queue: Queue
     objects: ObjectStore
     links: Links
+    preparation: Preparation
     mastering: Mastering
     settling: Settling
     backends: Mapping[str, Backend]
@@ -82,6 +85,8 @@ class Conductor:
             return job.failed("deadline_exceeded", "The music was not ready in time.", now)
         if job.ticket is not None or job.copy_of is not None:
             return job
+        if not job.prepared:
+            return job.preparing(now)
         if job.start_lost:
             job = self._struck(job, "start_lost", "The start of the model was interrupted.")
         return self._begun(job, now)
@@ -102,23 +107,29 @@ class Conductor:
             return self._settle(job)
         if job.copy_of is not None:
             return self._copy(job)
+        if not job.prepared:
+            return self._prepare(job)
         return self._start(job) if job.ticket is None else self._check(job)
+
+    def _prepare(self, job: Job) -> Job:
+        try:
+            inputs = self.preparation.prepare(job)
+        except UnusableAudio as error:
+            return self._fail(job, "input_unusable", str(error))
+        extracted = "Extracting audio segments..."
+        return self._later(job, lambda j: j.but(inputs=inputs).progressed(30, extracted), 0)
 
     def _start(self, job: Job) -> Job:
         backend = self.backends.get(job.backend or "")
         if backend is None:
             return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
-        key = raw_key(job, job.attempt)
-        work = Work(
-            id=f"{job.job_id}-{job.attempt}",
-            attempt=job.attempt,
-            piece=job.piece,
-            output_url=self.links.upload(key, UPLOAD_SECONDS),
-        )
+        work = self._work(job)
         try:
             ticket = backend.start(work)
         except TransientError as error:
             return self._retry(job, error.code, error.detail, error.retry_after)
+        except HostRefusal as error:
+            return self._pass_on(job, error.code, error.detail)
         except PermanentError as error:
             return self._fail(job, error.code, error.detail)
         check_at = self.clock() + timedelta(seconds=ticket.check_after)
@@ -130,28 +141,51 @@ class Conductor:
         self.queue.send(Message(job_id=job.job_id), ticket.check_after)
         return started
 
+    def _work(self, job: Job) -> Work:
+        progress = progress_key(job, job.attempt)
+        return Work(
+            id=f"{job.job_id}-{job.attempt}",
+            attempt=job.attempt,
+            piece=job.piece,
+            output_url=self.links.upload(raw_key(job, job.attempt), LINK_SECONDS),
+            progress_url=self.links.upload(progress, LINK_SECONDS),
+            progress_link=self.links.download(progress, LINK_SECONDS),
+            inputs=tuple(
+                Input(take.role, self.links.download(take.key, LINK_SECONDS), take.seconds)
+                for take in job.inputs or ()
+            ),
+        )
+
     def _check(self, job: Job) -> Job:
         backend = self.backends.get(job.backend or "")
         if backend is None or job.ticket is None:
             return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
+        work = self._work(job)
         try:
-            state = backend.check(job.ticket)
+            state = backend.check(work, job.ticket)
         except TransientError as error:
             return self._miss(job, backend, error)
+        except HostRefusal as error:
+            state = Failed(error.code, error.detail, transient=True, elsewhere=True)
         except PermanentError as error:
-            return self._fail(job, error.code, error.detail)
+            state = Failed(error.code, error.detail, transient=False)
         match state:
             case Running():
                 return self._keep(job, state)
-            case Failed(transient=True):
-                return self._retry(job, state.code, state.detail)
             case Failed():
-                return self._fail(job, state.code, state.detail)
+                return self._failed(job, state)
             case Finished():
                 return self._finish(job, state)
 
+    def _failed(self, job: Job, state: Failed) -> Job:
+        if state.elsewhere:
+            return self._pass_on(job, state.code, state.detail)
+        if state.transient:
+            return self._retry(job, state.code, state.detail)
+        return self._fail(job, state.code, state.detail)
+
     def _keep(self, job: Job, state: Running) -> Job:
-        progress = 5 + round(85 * min(max(state.progress, 0.0), 1.0))
+        progress = min(94, round(100 * max(state.progress, 0.0)))
         return self._again(job, lambda j: j.progressed(progress, state.message), state.check_after)
 
     def _miss(self, job: Job, backend: Backend, error: TransientError) -> Job:
@@ -172,7 +206,7 @@ class Conductor:
 
     def _finish(self, job: Job, finished: Finished) -> Job:
         began = self.clock()
-        job = self.leasing.save(job, lambda j: j.progressed(95, "Mastering"))
+        job = self.leasing.save(job, lambda j: _made(j, finished).progressed(95, "Mastering"))
         raw = self.objects.read(raw_key(job, job.attempt))
         if raw is None:
             return self._retry(job, "audio_missing", "The model finished without leaving any audio.")
@@ -183,12 +217,8 @@ class Conductor:
         audio = shelving.store(self.objects, job, recording)
         now = self.clock()
         model_s = (began - (job.started_at or began)).total_seconds()
-        done = self.leasing.save(
-            job,
-            lambda j: j.but(cost=j.cost.but(actual_usd=finished.cost_usd)).completed(
-                audio, (now - began).total_seconds(), model_s, now
-            ),
-        )
+        mastering_s = (now - began).total_seconds()
+        done = self.leasing.save(job, lambda j: j.completed(audio, mastering_s, model_s, now))
         return self._settle(done)
 
     def _copy(self, job: Job) -> Job:
@@ -205,6 +235,9 @@ class Conductor:
     def _retry(self, job: Job, code: str, detail: str, at_least: float = 0.0) -> Job:
         delay = max(self.wait(job.strikes + 1), at_least)
         return self._later(job, lambda j: self._struck(j, code, detail), delay)
+
+    def _pass_on(self, job: Job, code: str, detail: str) -> Job:
+        return self._later(job, lambda j: j.struck(code, detail).passed_on(), 0)
 
     def _fail(self, job: Job, code: str, detail: str) -> Job:
         now = self.clock()
@@ -225,3 +258,9 @@ class Conductor:
         job = self.jobs.get(job_id)
         if job is not None and job.status.terminal and job.due_at is not None:
             self.settling.settle(job)
+
+
+def _made(job: Job, finished: Finished) -> Job:
+    cost = job.cost.but(actual_usd=finished.cost_usd)
+    report = None if finished.report is None else dict(finished.report)
+    return job.but(cost=cost, made_with=finished.revision, report=report)

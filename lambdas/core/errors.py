@@ -6,8 +6,9 @@ CadenzaError
 ├── Superseded            the job this worker holds was canceled, deleted or taken over
 ├── BackendError
 │   ├── PermanentError    the model refused: the job ends as failed, with a reason its owner can act on
+│   ├── HostRefusal       this host cannot or may not make it; the next one of the chain perhaps can
 │   └── TransientError    throttled, cold, unreachable: worth another try
-└── UnusableAudio         what a model returned is not a song
+└── UnusableAudio         what a model returned, or a caller sent, is not a recording that can be used
 """
 
 from collections.abc import Sequence
@@ -58,6 +59,10 @@ class BackendError(CadenzaError):
 
 class PermanentError(BackendError):
     """Trying again would give the same answer."""
+
+
+class HostRefusal(BackendError):
+    """This host would refuse again, as it is not paid, not allowed or not made for it. Another may do it."""
 
 
 class TransientError(BackendError):

@@ -8,7 +8,19 @@ from enum import StrEnum
 from typing import Literal, Self
 
 from lambdas.core.errors import RequestError, Superseded
-from lambdas.core.pieces import Audio, Cost, Fault, Frozen, Lease, Piece, Ticket, Timings, Trial, Webhook
+from lambdas.core.pieces import (
+    Audio,
+    Cost,
+    Fault,
+    Frozen,
+    Lease,
+    Piece,
+    Take,
+    Ticket,
+    Timings,
+    Trial,
+    Webhook,
+)
 from lambdas.core.recordings import Format, Label
 
 GRACE = timedelta(seconds=60)
@@ -54,6 +66,7 @@ class Job(Frozen):
     cost: Cost = Cost()
     timings: Timings = Timings()
     lease: Lease | None = None
+    inputs: tuple[Take, ...] | None = None  # the piece's sources, ready for a model; None until they are
     check_at: datetime | None = None  # when the message that is on its way arrives
     attempt: int = 0
     link: int = 0  # which backend of the model's chain is being tried
@@ -62,6 +75,8 @@ class Job(Frozen):
     backend: str | None = None
     ticket: Ticket | None = None
     trials: tuple[Trial, ...] = ()
+    made_with: str | None = None  # the revision that made it, where that is not the piece's own
+    report: dict[str, float | str] | None = None  # what the model says of its result
     audio: Audio | None = None
     fault: Fault | None = None
     started_at: datetime | None = None
@@ -73,11 +88,15 @@ class Job(Frozen):
             title=self.title or self.piece.prompt,
             job_id=self.job_id,
             model=self.piece.model,
-            model_revision=self.piece.model_revision,
+            model_revision=self.made_with or self.piece.model_revision,
             licence=self.licence,
             seed=self.piece.seed,
             mock=self.mock,
         )
+
+    @property
+    def prepared(self) -> bool:
+        return self.inputs is not None or not self.piece.sources
 
     @property
     def start_lost(self) -> bool:
@@ -101,6 +120,14 @@ class Job(Frozen):
         if self.lease is None or self.lease.holder != holder or self.status.terminal or self.deleted:
             raise Superseded(self.job_id)
         return self
+
+    def preparing(self, now: datetime) -> Self:
+        return self.but(
+            status=Status.PROCESSING,
+            progress=max(self.progress, 10),
+            message="Converting audio to WAV...",
+            started_at=self.started_at or now,
+        )
 
     def begun(self, backend: str, now: datetime) -> Self:
         """A new attempt, written down before anything is started, so that it is started at most once."""
@@ -187,6 +214,16 @@ def keys_of(job: Job) -> dict[str, str]:
 def raw_key(job: Job, attempt: int) -> str:
     """Where an attempt's model puts its audio. Each attempt has its own, so a straggler harms nobody."""
     return f"raw/{job.job_id}/{attempt}"
+
+
+def progress_key(job: Job, attempt: int) -> str:
+    """Where an attempt's model tells how far it is."""
+    return f"{raw_key(job, attempt)}.json"
+
+
+def input_key(job: Job, index: int) -> str:
+    """Where a source lies once it is ready for a model."""
+    return f"raw/{job.job_id}/input-{index}.wav"
 
 
 def _seconds(start: datetime, end: datetime) -> float:

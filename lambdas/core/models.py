@@ -1,8 +1,10 @@
 """The catalogue: what each music model can do, within which limits, under which licence."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+
+from lambdas.core.pieces import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,18 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """How a model takes a recording."""
+
+    rate: int  # Hz
+    channels: int
+    longest: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """One music model. `options` are the request's optional fields that it understands, with their ranges."""
+    """One music model. `options` are the request's optional fields that it understands, with their ranges;
+    `inputs` the recordings it takes, by their role: two of the role `track`, or one of the others."""
 
     id: str
     title: str
@@ -33,6 +45,7 @@ class Model:
     usd_per_second: float  # estimated dollars per second of audio
     mock: bool = False
     options: Mapping[str, Span | None] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[Role, Intake] = field(default_factory=lambda: MappingProxyType({}))
 
     def allowed_by(self, accepted_licences: Collection[str]) -> bool:
         """Whoever deploys a model that is not free for every use must have said that they accept it."""
@@ -60,16 +73,35 @@ SAMPLING = MappingProxyType(
 )
 
 
+CASCADE = Model(
+    id="cascade",
+    title="Two-track cascade: blends sixteen seconds of two songs",
+    revision="1",
+    tasks=("two-track",),
+    duration=Span(1, 16),
+    sample_rate=24_000,
+    channels=1,
+    licence="operator",  # no checkpoint is published: whoever trained one decides
+    commercial_use=True,
+    work_per_second=0.5,
+    usd_per_second=0.0,
+    inputs=MappingProxyType({"track": Intake(24_000, 1, 16.0)}),
+)
+
+
 def _musicgen(size: str, revision: str, channels: int, work: float) -> Model:
     """A published MusicGen checkpoint. Longer pieces than its 30 s are made in windows.
 
     work: seconds of computing per second of audio: small on two CPU cores, the others on a small GPU.
     """
+    inputs: dict[Role, Intake] = {"continue": Intake(32_000, channels, 20.0)}
+    if "melody" in size:
+        inputs["melody"] = Intake(32_000, 1, 30.0)
     return Model(
         id=f"musicgen-{size}",
         title=f"MusicGen {size}",
         revision=revision,
-        tasks=("text-to-music",),
+        tasks=("text-to-music", *sorted(inputs)),
         duration=Span(1, 300),
         sample_rate=32_000,
         channels=channels,
@@ -78,6 +110,7 @@ def _musicgen(size: str, revision: str, channels: int, work: float) -> Model:
         work_per_second=work,
         usd_per_second=0.0,
         options=SAMPLING,
+        inputs=MappingProxyType(inputs),
     )
 
 
@@ -86,15 +119,26 @@ MUSICGEN = (
     _musicgen("medium", "main", 1, 0.4),
     _musicgen("large", "main", 1, 0.8),
     _musicgen("melody", "main", 1, 0.4),
+    _musicgen("melody-large", "main", 1, 0.8),
     _musicgen("stereo-small", "main", 2, 0.8),
     _musicgen("stereo-medium", "main", 2, 0.4),
     _musicgen("stereo-large", "main", 2, 0.8),
     _musicgen("stereo-melody", "main", 2, 0.4),
+    _musicgen("stereo-melody-large", "main", 2, 0.8),
 )
 
-CATALOGUE: Mapping[str, Model] = MappingProxyType({model.id: model for model in (MOCK, *MUSICGEN)})
+CATALOGUE: Mapping[str, Model] = MappingProxyType({model.id: model for model in (MOCK, CASCADE, *MUSICGEN)})
 
 
 def offered(chains: Mapping[str, Sequence[str]]) -> dict[str, Model]:
-    """The models of a deployment, its default first. Raises KeyError for a model that nobody wrote."""
-    return {model_id: CATALOGUE[model_id] for model_id in chains}
+    """The models of a deployment, its default first. Raises KeyError for a model that nobody wrote.
+
+    A model that only the mock plays is a mock, and says so.
+    """
+    return {model_id: _as_served(CATALOGUE[model_id], tuple(hosts)) for model_id, hosts in chains.items()}
+
+
+def _as_served(model: Model, hosts: tuple[str, ...]) -> Model:
+    if model.mock or hosts != ("mock",):
+        return model
+    return replace(model, mock=True, title=f"{model.title} (mock)", licence=MOCK.licence, commercial_use=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,24 @@ class Frozen(BaseModel):
 
     def but(self, **changes: object) -> Self:
         return self.model_copy(update=changes)
+
+
+Role = Literal["track", "melody", "continue", "reference"]
+"""What a recording is to a piece: one of two to be blended, a tune to follow, a beginning, a model."""
+
+
+class Source(Frozen):
+    """A part of a recording that a piece is made from: an upload of its owner's, or a job's audio."""
+
+    upload_id: str | None = None
+    job_id: str | None = None
+    start_time: float = 0.0  # seconds
+    end_time: float | None = None  # seconds; None is the recording's end
+    key: str  # where the recording lies; shown to nobody
+
+
+class Reference(Source):
+    role: Role
 
 
 class Piece(Frozen):
@@ -36,6 +54,22 @@ class Piece(Frozen):
     top_k: int | None = None
     top_p: float | None = None
     guidance: float | None = None
+    tracks: tuple[Source, ...] | None = None
+    audio: Reference | None = None
+
+    @property
+    def sources(self) -> tuple[Reference, ...]:
+        """Every recording it is made from, in the order that its model takes them."""
+        tracks = tuple(Reference(role="track", **track.model_dump()) for track in self.tracks or ())
+        return tracks if self.audio is None else (*tracks, self.audio)
+
+
+class Take(Frozen):
+    """A source made ready for a model: decoded, cut, resampled, and stored as WAV."""
+
+    role: Role
+    key: str
+    seconds: float
 
 
 class Ticket(Frozen):

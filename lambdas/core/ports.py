@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from lambdas.core.jobs import Filter, Job
-from lambdas.core.pieces import Piece, Ticket
+from lambdas.core.pieces import Piece, Role, Ticket
 from lambdas.core.recordings import Label, Recording
 
 Clock = Callable[[], datetime]  # aware, UTC
@@ -72,7 +72,7 @@ class JobIndex(Protocol):
 
 
 class Ledger(Protocol):
-    """Small facts with an end: idempotency keys, the cache of seeded requests."""
+    """Small facts with an end: idempotency keys, the cache of seeded requests, breakers, sums of money."""
 
     def claim(self, key: str, value: str, until: datetime) -> str | None:
         """Write the value unless a live one is there; returns that one, or None when ours was written."""
@@ -80,6 +80,13 @@ class Ledger(Protocol):
     def get(self, key: str) -> str | None: ...
 
     def put(self, key: str, value: str, until: datetime) -> None: ...
+
+    def add(self, keys: Sequence[str], amount: float, once: str, until: datetime) -> bool:
+        """Add to the sums under `keys`, all or none of them, and once only per `once` until the end.
+
+        False, and no effect, when that was done before. `get` gives a sum as a decimal number. A sum's
+        key belongs to a time (such as a day): it is not used again after its end.
+        """
 
 
 class Queue(Protocol):
@@ -117,18 +124,79 @@ class Links(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """A presigned POST: who sends these fields and a file to the address has uploaded it."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    bytes: int
+    content_type: str
+
+
+class Inbox(Protocol):
+    """Files from callers. The store itself enforces their limits."""
+
+    def offer(self, key: str, content_type: str, most_bytes: int, seconds: int) -> Form:
+        """A form for one file of 1 to `most_bytes` bytes of exactly this type, good for `seconds`."""
+
+    def look(self, key: str) -> Stored | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Which part of a recording is wanted, and how."""
+
+    start: float  # seconds
+    end: float | None  # seconds; None is the recording's end
+    longest: float  # seconds; of more than that, the first are taken, or the last
+    rate: int  # Hz
+    channels: int
+    from_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    wav: bytes  # 16-bit PCM
+    seconds: float
+
+
+class Preparing(Protocol):
+    def prepare(self, raw: bytes, cut: Cut) -> Prepared:
+        """Decode a recording that nobody vouches for. Raises errors.UnusableAudio, in words for its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A recording that a piece is made from, ready for a model: 16-bit PCM WAV behind a presigned address."""
+
+    role: Role
+    url: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
-    """One attempt at a piece. Carries a presigned address, so a backend needs no right of its own."""
+    """One attempt at a piece. Carries presigned addresses, so a backend needs no right of its own.
+
+    The addresses are made anew at each step: they die with their signer's session, which a song may outlive.
+    """
 
     id: str  # unique per attempt: the backend's idempotency key
     attempt: int
     piece: Piece
     output_url: str  # PUT the raw audio here
+    progress_url: str  # PUT the state here (docs/wire.md), where the host can
+    progress_link: str  # GET it
+    inputs: tuple[Input, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    progress: float  # 0–1
+    progress: float  # 0–1, of making the whole piece
     message: str = "Making music"
     check_after: float = 2.0  # seconds
 
@@ -138,6 +206,8 @@ class Finished:
     """The raw audio lies at the work's output address."""
 
     cost_usd: float = 0.0
+    revision: str | None = None  # what made it, where that is not the model's own published revision
+    report: Mapping[str, float | str] | None = None  # what the model says of its result
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +215,21 @@ class Failed:
     code: str
     detail: str
     transient: bool
+    elsewhere: bool = False  # not here, but perhaps on the next host of the chain
 
 
 class Backend(Protocol):
-    """A host of a music model. Raises errors.PermanentError or errors.TransientError, nothing else."""
+    """A host of a music model. Raises errors.PermanentError, HostRefusal or TransientError, nothing else."""
+
+    @property
+    def longest(self) -> float:
+        """Seconds of audio that one work may ask of it."""
 
     def start(self, work: Work) -> Ticket:
         """Begin, and return at once. The same work twice is one piece of work where the host can tell."""
 
-    def check(self, ticket: Ticket) -> Running | Finished | Failed: ...
+    def check(self, work: Work, ticket: Ticket) -> Running | Finished | Failed:
+        """`work` is what was started, with addresses that are good now."""
 
     def cancel(self, ticket: Ticket) -> None:
         """Stop it where the host can; unknown or finished work is fine."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import Conflict
-from lambdas.core.jobs import Job, Status, keys_of, raw_key
+from lambdas.core.jobs import Job, Status, input_key, keys_of, progress_key, raw_key
 from lambdas.core.leasing import RACES
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, JobStore, Ledger, Message, ObjectStore, Queue
@@ -47,7 +47,9 @@ class Settling:
         backend = self.backends.get(job.backend or "")
         if backend is not None and job.ticket is not None and job.status is not Status.COMPLETED:
             self.call_off(backend, job.ticket)
-        leavings = [raw_key(job, attempt) for attempt in range(1, job.attempt + 1)]
+        attempts = range(1, job.attempt + 1)
+        leavings = [key(job, attempt) for attempt in attempts for key in (raw_key, progress_key)]
+        leavings += [input_key(job, index) for index in range(len(job.piece.sources))]
         if job.deleted or job.status is not Status.COMPLETED:
             leavings += keys_of(job).values()
         if leavings:

@@ -14,6 +14,13 @@ from lambdas.core.recordings import Format
 
 View = dict[str, Any]
 
+HIDDEN: dict[str, Any] = {
+    **dict.fromkeys(("model", "model_revision", "prompt", "effective_prompt"), True),
+    "tracks": {"__all__": {"key"}},
+    "audio": {"key"},
+}
+"""What a piece's parameters do not show: what is told elsewhere, and where recordings lie."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -49,7 +56,7 @@ class Reader:
             "title": job.title or piece.prompt,
             "favourite": job.favourite,
             "model": piece.model,
-            "model_revision": piece.model_revision,
+            "model_revision": job.made_with or piece.model_revision,
             "licence": job.licence,
             "backend": job.backend,
             "mock": job.mock,
@@ -58,11 +65,12 @@ class Reader:
             "parameters": piece.model_dump(
                 mode="json",
                 exclude_none=True,
-                exclude={"model", "model_revision", "prompt", "effective_prompt"},
+                exclude=HIDDEN,
             ),
             "variations": list(job.variations),
             "cached": job.copy_of is not None,
             **self._audio(job, now),
+            "report": job.report,
             "cost": job.cost.model_dump(),
             "timings": job.timings.model_dump(),
             "trials": [trial.model_dump() for trial in job.trials],

@@ -12,7 +12,7 @@ from lambdas.core.errors import BackendError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, Failed, Finished, Running, Work
 from tests.fakes.container import serving
-from tests.fakes.examples import NOW, PIECE
+from tests.fakes.examples import NOW, PIECE, a_work
 from tests.fakes.hosts import MemoryHost
 from tests.fakes.stores import MemoryObjects, Time
 
@@ -39,14 +39,14 @@ class Site:
 
     def work(self, prompt: str = "folk music: rain", attempt: int = 1) -> Work:
         piece = PIECE.but(effective_prompt=prompt, duration=SECONDS)
-        return Work(f"job-1-{attempt}", attempt, piece, self.objects.upload(f"raw/job-1/{attempt}", 3600))
+        return a_work(self.objects, attempt, piece)
 
-    def end(self, ticket: Ticket) -> Finished | Failed:
+    def end(self, ticket: Ticket, work: Work | None = None) -> Finished | Failed:
         """What becomes of the work, asked as often as the host wants to be."""
         self.time.pass_by(ticket.check_after)
         seen = 0.0
         for _ in range(CHECKS):
-            state = self.host.check(ticket)
+            state = self.host.check(work or self.work(), ticket)
             if not isinstance(state, Running):
                 return state
             assert 0 <= seen <= state.progress <= 1
@@ -88,7 +88,7 @@ def test_finished_work_stays_finished(site: Site) -> None:
     first = site.end(ticket)
     site.time.pass_by(3600)
 
-    assert site.host.check(ticket) == first
+    assert site.host.check(site.work(), ticket) == first
 
 
 def test_the_same_work_twice_ends_with_the_same_audio(site: Site) -> None:
@@ -102,7 +102,8 @@ def test_the_same_work_twice_ends_with_the_same_audio(site: Site) -> None:
 
 def test_each_attempt_has_its_own_address(site: Site) -> None:
     for attempt in (1, 2):
-        site.end(site.host.start(site.work(attempt=attempt)))
+        work = site.work(attempt=attempt)
+        site.end(site.host.start(work), work)
 
     assert set(site.objects.files) == {KEY, "raw/job-1/2"}
 
@@ -124,7 +125,8 @@ def test_a_ticket_that_the_host_does_not_know_is_a_failure_and_no_accident(name:
     host = HOSTS[name](lambda link, audio: None, Time(NOW))
 
     try:
-        state = host.check(Ticket(id="nobody's"))
+        work = a_work(MemoryObjects(Time(NOW)), 1, PIECE)
+        state = host.check(work, Ticket(id="nobody's"))
     except BackendError:
         return
     assert isinstance(state, Failed)

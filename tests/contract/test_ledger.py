@@ -59,3 +59,22 @@ def test_any_text_is_kept_as_it_is(adapters: Adapters, text: str) -> None:
     adapters.ledger.put("key", text, SOON)
 
     assert adapters.ledger.get("key") == text
+
+
+def test_a_sum_grows_once_for_each_reason(adapters: Adapters) -> None:
+    keys = ["spent#stage", "spent#me"]
+
+    assert adapters.ledger.add(keys, 0.25, "job-1", LATER)
+    assert adapters.ledger.add(keys[:1], 1.5, "job-2", LATER)
+    assert not adapters.ledger.add(keys, 0.25, "job-1", LATER)
+
+    assert [float(adapters.ledger.get(key) or 0) for key in keys] == [1.75, 0.25]
+
+
+def test_a_sum_can_shrink_and_ends(adapters: Adapters) -> None:
+    adapters.ledger.add(["sum"], 2.0, "estimate", SOON)
+    adapters.ledger.add(["sum"], -0.5, "correction", SOON)
+
+    assert float(adapters.ledger.get("sum") or 0) == 1.5
+    adapters.time.now = SOON
+    assert adapters.ledger.get("sum") is None

@@ -17,12 +17,12 @@ PATIENCE = 60.0  # seconds
 
 def work(store: Store, **changes: object) -> Work:
     piece = PIECE.but(**{"duration": 1.0, "top_k": 20, "guidance": 2.0, **changes})
-    return Work("job-1-1", 1, piece, f"{store.url}/raw")
+    return Work("job-1-1", 1, piece, f"{store.url}/raw", f"{store.url}/state", f"{store.url}/state")
 
 
-def end(backend: ContainerBackend, ticket: Ticket) -> Finished | Failed:
+def end(backend: ContainerBackend, store: Store, ticket: Ticket) -> Finished | Failed:
     until = time.monotonic() + PATIENCE
-    while isinstance(state := backend.check(ticket), Running):
+    while isinstance(state := backend.check(work(store), ticket), Running):
         assert time.monotonic() < until
         time.sleep(0.02)
     return state
@@ -34,9 +34,9 @@ def test_a_song_asked_for_by_the_service_lies_at_its_address(service: Service, s
 
         ticket = backend.start(work(store))
 
-        assert end(backend, ticket) == Finished(0.0)
+        assert end(backend, store, ticket) == Finished(0.0)
         assert backend.start(work(store)) == ticket
-        assert end(backend, ticket) == Finished(0.0)
+        assert end(backend, store, ticket) == Finished(0.0)
     assert [samples(data).size > 0 for data in store.files["/raw"]] == [True]
 
 
@@ -50,7 +50,7 @@ def test_the_longest_prompt_with_the_longest_genre_is_taken(service: Service, st
 
     with urllib3.PoolManager() as http:
         backend = ContainerBackend(service.url, http)
-        assert end(backend, backend.start(work(store, effective_prompt=longest))) == Finished(0.0)
+        assert end(backend, store, backend.start(work(store, effective_prompt=longest))) == Finished(0.0)
 
 
 def test_a_song_that_the_service_stops_is_over(service: Service, store: Store) -> None:
@@ -60,6 +60,6 @@ def test_a_song_that_the_service_stops_is_over(service: Service, store: Store) -
 
         backend.cancel(ticket)
 
-        state = end(backend, ticket)
+        state = end(backend, store, ticket)
     assert isinstance(state, Failed)
     assert state.code == "canceled"

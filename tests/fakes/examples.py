@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from lambdas.core.jobs import GRACE, Job, Status
 from lambdas.core.pieces import Audio, File, Piece, Webhook
+from lambdas.core.ports import Work
 from lambdas.core.recordings import Format
 from tests.fakes.hosts import MEASUREMENT
+from tests.fakes.stores import MemoryObjects
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 PIECE = Piece(
@@ -22,6 +24,19 @@ AUDIO = Audio(
     measurement=MEASUREMENT,
 )
 HOOK = Webhook(url="https://example.com/hook?to=me", origin="https://cadenza.example/v1")
+
+
+def a_work(objects: MemoryObjects, attempt: int = 1, piece: Piece = PIECE) -> Work:
+    """A piece of work whose addresses are good for an hour."""
+    key = f"raw/job-1/{attempt}"
+    return Work(
+        id=f"job-1-{attempt}",
+        attempt=attempt,
+        piece=piece,
+        output_url=objects.upload(key, 3600),
+        progress_url=objects.upload(f"{key}.json", 3600),
+        progress_link=objects.download(f"{key}.json", 3600),
+    )
 
 
 def a_job(job_id: str = "job-1", **changes: object) -> Job:

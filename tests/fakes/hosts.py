@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from lambdas.core.errors import UnusableAudio
 from lambdas.core.pieces import Ticket
-from lambdas.core.ports import Failed, Finished, Running, Work
+from lambdas.core.ports import Cut, Failed, Finished, Input, Prepared, Running, Work
 from lambdas.core.recordings import Format, Label, Measurement, Recording
 
 Answer = Running | Finished | Failed
@@ -28,6 +28,8 @@ class MemoryHost:
     answers: Sequence[Answer | Exception] = (Finished(cost_usd=0.5),)
     check_after: float = 0.0
     audio: bytes | None = b"raw"
+    longest: float = 300.0
+    listen: Callable[[Input], object] = lambda given: None
     starts: Counter[str] = field(default_factory=Counter)  # by work id
     checks: Counter[str] = field(default_factory=Counter)  # by ticket id
     tickets: list[str] = field(default_factory=list)
@@ -37,12 +39,14 @@ class MemoryHost:
         self.starts[work.id] += 1
         if self.starts.total() <= len(self.refusals):
             raise self.refusals[self.starts.total() - 1]
+        for given in work.inputs:
+            self.listen(given)
         if self.audio is not None:
             self.put(work.output_url, self.audio + work.id.encode())
         self.tickets.append(f"{self.name}:{work.id}")
         return Ticket(id=self.tickets[-1], check_after=self.check_after)
 
-    def check(self, ticket: Ticket) -> Answer:
+    def check(self, _: Work, ticket: Ticket) -> Answer:
         answer = self.answers[min(self.checks.total(), len(self.answers) - 1)]
         self.checks[ticket.id] += 1
         if isinstance(answer, Exception):
@@ -67,6 +71,16 @@ class MemoryMastering:
         stamp = b"same" if self.alike else sha256(f"{self.masters}".encode()).digest()[:4]
         files = {format: b"|".join((format.encode(), label.title.encode(), raw, stamp)) for format in Format}
         return Recording(files, b"[0,1]" + stamp, MEASUREMENT, frozenset({Format.WAV}))
+
+
+@dataclass
+class MemoryPreparing:
+    """Implements ports.Preparing. A recording that begins with `noise` is none."""
+
+    def prepare(self, raw: bytes, cut: Cut) -> Prepared:
+        if raw.startswith(b"noise"):
+            raise UnusableAudio("This is not a recording.")
+        return Prepared(b"ready:" + raw, cut.longest)
 
 
 @dataclass

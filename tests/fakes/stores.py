@@ -121,6 +121,13 @@ class MemoryLedger:
     def put(self, key: str, value: str, until: datetime) -> None:
         self._entries[key] = (value, until)
 
+    def add(self, keys: Sequence[str], amount: float, once: str, until: datetime) -> bool:
+        if self.claim(once, "", until) is not None:
+            return False
+        for key in keys:
+            self.put(key, str(float(self.get(key) or 0) + amount), until)
+        return True
+
 
 class MemoryObjects:
     """Implements ports.ObjectStore and ports.Links. `fetch` and `send` are what a holder of a link does."""

@@ -19,15 +19,16 @@ from lambdas.core.conducting import Conductor, backoff
 from lambdas.core.errors import CadenzaError, RequestError
 from lambdas.core.jobs import Job, Status
 from lambdas.core.leasing import Leasing
-from lambdas.core.models import offered
+from lambdas.core.models import CATALOGUE, offered
 from lambdas.core.ports import Message
+from lambdas.core.preparing import Preparation
 from lambdas.core.principals import anonymous
 from lambdas.core.requests import GenerateRequest
 from lambdas.core.settling import Settling
 from lambdas.core.submitting import Submitter
 from lambdas.core.tidying import Janitor
 from lambdas.core.views import Reader
-from tests.fakes.hosts import MemoryCourier, MemoryHost, MemoryMastering
+from tests.fakes.hosts import MemoryCourier, MemoryHost, MemoryMastering, MemoryPreparing
 from tests.fakes.laws import Laws
 from tests.fakes.queues import MemoryQueue
 from tests.fakes.stores import MemoryJobs, MemoryLedger, MemoryObjects, Time
@@ -45,7 +46,7 @@ PATIENCE = 40  # times a client asks again
 
 class World:
     def __init__(self, *chain: str, copies: int = 1, random: Random | None = None) -> None:
-        chains = {"mock": chain or ("first",)}
+        chains = dict.fromkeys(("mock", "cascade"), chain or ("first",))
         self.time = Time()
         self.jobs, self.ledger = MemoryJobs(), MemoryLedger(self.time)
         self.objects = MemoryObjects(self.time)
@@ -53,6 +54,7 @@ class World:
         self.deliveries = MemoryQueue(self.time, copies, random)
         self.hosts = {name: MemoryHost(self.objects.send, name) for name in ("first", "second")}
         self.mastering, self.courier = MemoryMastering(), MemoryCourier()
+        self.preparing = MemoryPreparing()
         self.laws = Laws(self.jobs, self.objects, self.hosts.values())
         self.wire = Wire(watch=self.laws.hold)
         self.next_round = self.time.now + ROUND
@@ -71,6 +73,7 @@ class World:
             queue=queue,
             objects=objects,
             links=links,
+            preparation=Preparation(objects, wire("preparing", self.preparing), CATALOGUE),
             mastering=wire("mastering", self.mastering),
             settling=Settling(jobs, objects, ledger, deliveries, hosts),
             backends=hosts,

@@ -119,7 +119,7 @@ def test_silence_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lambdas.backends.upload.put", lambda url, data: sent.append(data))
 
     backends = wiring._backends(SETTINGS)
-    backends["mock"].start(Work(id="job-1-1", attempt=1, piece=PIECE, output_url="https://put"))
+    backends["mock"].start(Work("job-1-1", 1, PIECE, "https://put", "https://put", "https://get"))
 
     (wav,) = sent
     assert wav[:4] == b"RIFF"

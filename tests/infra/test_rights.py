@@ -12,13 +12,13 @@ RIGHTS = {
     "Api": {
         "Jobs": {"dynamodb:GetItem", "dynamodb:PutItem"},
         "ListJobs": {"dynamodb:Query"},
-        "Ledger": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "Ledger": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         "SubmitJobs": {"sqs:SendMessage"},
         "Audio": {"s3:GetObject", "s3:DeleteObject"},
     },
     "Conductor": {
         "Jobs": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"},
-        "Ledger": {"dynamodb:GetItem", "dynamodb:PutItem"},
+        "Ledger": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         "TakeJobs": {
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",

@@ -57,7 +57,10 @@ def test_a_value_from_the_command_line_is_text_and_counts_as_its_type() -> None:
         ({"log_days": "8"}, "stage 'dev': log_days: "),
         ({"concurrent_jobs": "1"}, "stage 'dev': concurrent_jobs: "),
         ({"site_domain": "music.example.org"}, "site_domain and site_certificate come together"),
-        ({"chains": {"musicbox": ["mock"]}}, "chains names the model 'musicbox'; there are mock, musicgen-"),
+        (
+            {"chains": {"musicbox": ["mock"]}},
+            "chains names the model 'musicbox'; there are mock, cascade, musicgen-",
+        ),
         (
             {"chains": {"musicgen-small": ["container"]}},
             'add "CC-BY-NC-4.0" to the stage\'s accepted_licences',

@@ -15,7 +15,7 @@ from lambdas.core.ports import Failed, Finished, Running, Work
 from tests.fakes.container import Answer, Container
 from tests.fakes.examples import PIECE
 
-WORK = Work("job-1-1", 1, PIECE.but(top_k=50, guidance=4.5), "http://bucket.example/raw?signature=x")
+WORK = Work("job-1-1", 1, PIECE.but(top_k=50, guidance=4.5), "http://bucket.example/raw?signature=x", "", "")
 TICKET = Ticket(id="job-1-1")
 STATE = {"id": "job-1-1", "status": "running", "progress": 0.5, "message": "Playing"}
 
@@ -76,7 +76,7 @@ def test_a_start_whose_answer_was_lost_is_asked_again(
 def test_a_song_is_followed_from_the_queue_to_its_end(backend: ContainerBackend) -> None:
     ticket = backend.start(WORK)
 
-    states = [backend.check(ticket) for _ in range(3)]
+    states = [backend.check(WORK, ticket) for _ in range(3)]
 
     assert states == [
         Running(0.0, "Waiting (2 in the queue)", 2.0),
@@ -90,7 +90,7 @@ def test_a_stopped_song_has_failed_for_now(backend: ContainerBackend) -> None:
 
     backend.cancel(ticket)
 
-    state = backend.check(ticket)
+    state = backend.check(WORK, ticket)
     assert isinstance(state, Failed)
     assert (state.code, state.transient) == ("canceled", True)
 
@@ -102,7 +102,7 @@ def test_why_a_song_failed_is_passed_on_at_bearable_length(
     why = {"code": "deadline", "detail": "d" * 1000, "transient": transient}
     container.answers = [said(status="failed", error=why)]
 
-    assert backend.check(TICKET) == Failed("deadline", "d" * 300, transient)
+    assert backend.check(WORK, TICKET) == Failed("deadline", "d" * 300, transient)
 
 
 def test_a_failure_without_a_reason_is_worth_another_try(
@@ -110,11 +110,11 @@ def test_a_failure_without_a_reason_is_worth_another_try(
 ) -> None:
     container.answers = [said(status="failed")]
 
-    assert backend.check(TICKET) == Failed("failed", "It did not say why.", transient=True)
+    assert backend.check(WORK, TICKET) == Failed("failed", "It did not say why.", transient=True)
 
 
 def test_work_that_a_restarted_container_forgot_is_worth_another_try(backend: ContainerBackend) -> None:
-    state = backend.check(TICKET)
+    state = backend.check(WORK, TICKET)
 
     assert isinstance(state, Failed)
     assert state.transient
@@ -126,7 +126,11 @@ def test_a_busy_or_broken_server_is_worth_another_try(
 ) -> None:
     container.answers = [Answer(status, b"<html>busy</html>")] * 3
 
-    for act in (lambda: backend.start(WORK), lambda: backend.check(TICKET), lambda: backend.cancel(TICKET)):
+    for act in (
+        lambda: backend.start(WORK),
+        lambda: backend.check(WORK, TICKET),
+        lambda: backend.cancel(TICKET),
+    ):
         with pytest.raises(TransientError) as caught:
             act()
         assert caught.value.code == f"http_{status}"
@@ -141,7 +145,7 @@ def test_a_refusal_and_a_redirect_are_final(
     with pytest.raises(PermanentError):
         backend.start(WORK)
     with pytest.raises(PermanentError):
-        backend.check(TICKET)
+        backend.check(WORK, TICKET)
     assert container.seen.total() == 2
 
 
@@ -201,7 +205,7 @@ def test_an_answer_without_sense_is_worth_another_try(
     container.answers = [answer] * 4
 
     with pytest.raises(TransientError):
-        backend.check(TICKET)
+        backend.check(WORK, TICKET)
     with pytest.raises(TransientError):
         backend.start(WORK)
 
@@ -210,7 +214,7 @@ def test_an_endless_answer_is_hung_up_on(container: Container, backend: Containe
     container.answers = [Answer(body=b" " * 1000, drip=1000)]
 
     with pytest.raises(TransientError) as caught:
-        backend.check(TICKET)
+        backend.check(WORK, TICKET)
 
     assert caught.value.code == "bad_answer"
 
@@ -219,14 +223,14 @@ def test_an_answer_that_drips_is_hung_up_on(container: Container) -> None:
     container.answers = [said()]
 
     with urllib3.PoolManager() as http, pytest.raises(TransientError):
-        ContainerBackend(container.url, http, patience=-1).check(TICKET)
+        ContainerBackend(container.url, http, patience=-1).check(WORK, TICKET)
 
 
 def test_another_version_of_the_contract_is_refused(container: Container, backend: ContainerBackend) -> None:
     container.answers = [Answer(body=said().body, headers={"Cadenza-Wire": "2"})]
 
     with pytest.raises(PermanentError) as caught:
-        backend.check(TICKET)
+        backend.check(WORK, TICKET)
 
     assert caught.value.code == "wrong_wire"
 
@@ -249,10 +253,10 @@ def test_a_container_that_keeps_silent_is_worth_another_try(monkeypatch: pytest.
     with socket.create_server(("127.0.0.1", 0)) as mute, urllib3.PoolManager() as http:
         backend = ContainerBackend(f"http://127.0.0.1:{mute.getsockname()[1]}", http)
         with pytest.raises(TransientError):
-            backend.check(TICKET)
+            backend.check(WORK, TICKET)
 
 
 def test_an_id_cannot_leave_its_place_in_the_address(container: Container, backend: ContainerBackend) -> None:
-    state = backend.check(Ticket(id="../ping?x=1#y"))
+    state = backend.check(WORK, Ticket(id="../ping?x=1#y"))
 
     assert isinstance(state, Failed)

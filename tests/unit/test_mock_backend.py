@@ -3,6 +3,7 @@
 import io
 import wave
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,10 @@ from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 from tests.fakes.examples import NOW, PIECE
 from tests.fakes.stores import Time
+
+WORK = Work(
+    "job-1-1", 1, PIECE, "https://example.com/raw", "https://example.com/state", "https://example.com/state"
+)
 
 
 class Stage:
@@ -23,9 +28,7 @@ class Stage:
         self.mock = MockBackend(compose, self.stored.__setitem__, self.time)
 
     def start(self, prompt: str, attempt: int = 1) -> Ticket:
-        work = Work(
-            f"job-1-{attempt}", attempt, PIECE.but(effective_prompt=prompt), "https://example.com/raw"
-        )
+        work = replace(WORK, id=f"job-1-{attempt}", attempt=attempt, piece=PIECE.but(effective_prompt=prompt))
         return self.mock.start(work)
 
 
@@ -35,7 +38,7 @@ def test_music_lies_where_the_work_says_before_anybody_asks():
     ticket = stage.start("folk music: rain")
 
     assert stage.stored == {"https://example.com/raw": b"folk music: rain"}
-    assert stage.mock.check(ticket) == Finished()
+    assert stage.mock.check(WORK, ticket) == Finished()
 
 
 def test_a_refusal_can_be_asked_for():
@@ -50,7 +53,7 @@ def test_failures_in_passing_can_be_asked_for_and_counted():
         with pytest.raises(TransientError):
             stage.start("rain [[fail:2]]", attempt)
 
-    assert stage.mock.check(stage.start("rain [[fail:2]]", 3)) == Finished()
+    assert stage.mock.check(WORK, stage.start("rain [[fail:2]]", 3)) == Finished()
 
 
 def test_an_unplanned_error_can_be_asked_for():
@@ -63,7 +66,7 @@ def test_slowness_can_be_asked_for_and_shows_its_progress():
     ticket = stage.start("rain [[slow:20]]")
     seen: list[float] = []
 
-    while isinstance(state := stage.mock.check(ticket), Running):
+    while isinstance(state := stage.mock.check(WORK, ticket), Running):
         seen.append(state.progress)
         assert 0 < state.check_after <= 2
         stage.time.pass_by(state.check_after)
@@ -87,7 +90,7 @@ def test_a_test_phrase_is_not_sung():
 def test_what_only_looks_like_a_test_phrase_is_sung(prompt):
     stage = Stage()
 
-    assert stage.mock.check(stage.start(prompt)) == Finished()
+    assert stage.mock.check(WORK, stage.start(prompt)) == Finished()
     assert stage.stored.popitem()[1] == prompt.encode()
 
 
@@ -95,7 +98,7 @@ def test_what_only_looks_like_a_test_phrase_is_sung(prompt):
     "ticket", ["", "null", "[]", "5", "{}", '{"began": "x", "seconds": 1}', '{"began": 1}']
 )
 def test_a_ticket_that_is_not_its_own_may_be_worth_another_try(ticket):
-    state = Stage().mock.check(Ticket(id=ticket))
+    state = Stage().mock.check(WORK, Ticket(id=ticket))
 
     assert isinstance(state, Failed)
     assert state.transient
