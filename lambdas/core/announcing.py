@@ -1,12 +1,9 @@
 """Outgoing webhooks: tells a job's `webhook_url` how it ended, signed, until it answers.
 
 Follows Standard Webhooks 1.0.0 (https://github.com/standard-webhooks/standard-webhooks): the headers,
-the symmetric signature and the schedule of tries.
+the signature and the schedule of tries.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import random
 from collections.abc import Callable
@@ -17,6 +14,7 @@ from lambdas.core.errors import PermanentError, TransientError
 from lambdas.core.jobs import Job, Status
 from lambdas.core.pieces import Webhook
 from lambdas.core.ports import Clock, Courier, JobStore, Message, Queue
+from lambdas.core.signing import sign
 from lambdas.core.views import Reader, instant
 
 MINUTE, HOUR = 60, 3600
@@ -26,12 +24,6 @@ SCHEDULE = (
 LONGEST_DELAY = 900  # seconds; what a queue can wait in one go
 GONE = 410
 EVENTS = {Status.COMPLETED: "job.completed", Status.FAILED: "job.failed"}
-
-
-def sign(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`."""
-    signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
-    return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,6 @@ class Announcer:
         return status
 
     def _post(self, job: Job, webhook: Webhook, now: datetime) -> int:
-
         view = self.reader.render(job, webhook.origin, now)
         body = json.dumps({"type": EVENTS[job.status], "timestamp": instant(now), "data": view}).encode()
         message_id, timestamp = f"msg_{job.job_id}", int(now.timestamp())

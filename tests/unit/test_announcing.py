@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import pytest
 
-from lambdas.core.announcing import SCHEDULE, Announcer, sign
+from lambdas.core.announcing import SCHEDULE, Announcer
 from lambdas.core.errors import PermanentError, TransientError
 from lambdas.core.jobs import Job, Status
 from lambdas.core.ports import Message
+from lambdas.core.signing import sign
 from lambdas.core.views import Reader
 from tests.fakes.examples import HOOK, NOW, a_finished_job, a_job
 from tests.fakes.hosts import MemoryCourier
