@@ -12,7 +12,7 @@ PY     := .venv/bin/python
 REF    := .local/reference/bin/python
 
 CONTEXT = $(if $(MOCK),--context mock=$(MOCK))
-ENGINE_BENCH = $(filter engine%,$(NAME))
+ENGINE_BENCH = $(filter engine% batch quality cascade,$(NAME))
 HOSTED  = $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 .DEFAULT_GOAL := help

@@ -3,7 +3,6 @@
 What bounds a step is memory: every weight is read once for each column of tokens. So beside times and
 ratios this prints the share of it that reading the bytes alone would take at the bandwidth measured.
 
-ratios this prints how much of it reading the bytes alone would take at the bandwidth measured.
 Needs model_container/requirements-dev.txt.
 """
 
@@ -83,7 +82,7 @@ def main() -> None:
     plan = QUICK if parser("engine", __doc__).parse_args().quick else FULL
     checkpoint, packs = prepare(plan)
     with ExitStack() as stack:
-        workers = {kind: stack.enter_context(_working(kind, checkpoint, packs)) for kind in plan.kinds}
+        workers = {kind: stack.enter_context(working(kind, checkpoint, packs)) for kind in plan.kinds}
         for kind, worker in workers.items():
             say(f"{kind:18} loaded in {worker.load_seconds:.1f} s")
         times = {position: _measure(workers, position, plan) for position in plan.positions}
@@ -137,7 +136,7 @@ def measure_bandwidth() -> float:
 
 
 @contextmanager
-def _working(kind: str, checkpoint: Path, packs: Path) -> Iterator[Worker]:
+def working(kind: str, checkpoint: Path, packs: Path) -> Iterator[Worker]:
     worker = Worker(kind, checkpoint, packs)
     try:
         yield worker

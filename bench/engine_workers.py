@@ -3,8 +3,8 @@
 Reads a command a line on standard input and answers with a line of JSON. An engine that nobody commands does
 nothing, so several can be measured in turns on one machine.
 
-    seek POSITION     give it so many columns of tokens → {}
-    play STEPS        steps, sampling included → {"seconds": …}
+    seek POSITION [N] give N songs so many columns of tokens each → {}
+    play STEPS        steps of all those songs, sampling included → {"seconds": …}
     logits COLUMNS F  guided logits of given tokens, to a file → {}
     clip SECONDS      a whole song, from prompt to samples → {"seconds": …, "first": …}
     facts             → {"peak_rss_mb": …, …}
@@ -20,12 +20,13 @@ from typing import Any, Protocol
 import numpy as np
 
 THREADS = 2
+SONGS = 8  # at most, at a time
 PROMPT = "a slow waltz for two violins and a cello"
 KINDS = ("native", "onnx", "onnx-fp32", "transformers-fp32", "transformers-bf16")
 
 
 class Player(Protocol):
-    def seek(self, position: int) -> None: ...
+    def seek(self, position: int, songs: int = 1) -> None: ...
     def play(self, steps: int) -> None: ...
     def logits(self, columns: int) -> Any: ...
     def clip(self, seconds: float) -> float: ...
@@ -40,25 +41,28 @@ class Ours:
     def __init__(self, folder: Path, decoder: str) -> None:
         from model_container.engine.model import Model
 
-        self._model = Model.load(folder, threads=THREADS, decoder=decoder)
+        self._model = Model.load(folder, slots=SONGS, threads=THREADS, decoder=decoder)
         self._conditions = self._model.conditions(PROMPT)
 
-    def seek(self, position: int) -> None:
+    def seek(self, position: int, songs: int = 1) -> None:
         from model_container.engine.delay import DelayedCodes
         from model_container.engine.generate import Window, prefill
         from model_container.engine.sampling import Sampling
 
         given = codes(position) if position else None
-        delayed = DelayedCodes(self._model.config.decoder, 1500, given)
-        self._window = Window(0, self._conditions, delayed, Sampling())
-        for _ in prefill(self._model, self._window):
-            pass
+        self._windows = []
+        for slot in range(songs):
+            delayed = DelayedCodes(self._model.config.decoder, 1500, given)
+            window = Window(slot, self._conditions, delayed, Sampling())
+            for _ in prefill(self._model, window):
+                pass
+            self._windows.append(window)
 
     def play(self, steps: int) -> None:
         from model_container.engine.generate import decode
 
         for _ in range(steps):
-            decode(self._model, [self._window])
+            decode(self._model, self._windows)
 
     def logits(self, columns: int) -> np.ndarray:
         self.seek(0)
@@ -100,23 +104,27 @@ class Transformers:
         self._torch, self._model = torch, model
         self._tokens = torch.tensor([Tokenizer.from_file(str(folder / "tokenizer.json")).encode(PROMPT).ids])
 
-    def seek(self, position: int) -> None:
+    def seek(self, position: int, songs: int = 1) -> None:
         from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
         torch, model = self._torch, self._model
         with torch.no_grad():
             text = model.enc_to_dec_proj(model.text_encoder(self._tokens).last_hidden_state)
-        self._text = torch.cat([text, torch.zeros_like(text)])
-        self._mask = torch.tensor([[1], [0]]).expand(2, text.shape[1])
+        # All songs' conditional rows, then all unconditional ones, as generate() lays them.
+        self._songs = songs
+        self._text = torch.cat([text.repeat(songs, 1, 1), torch.zeros_like(text).repeat(songs, 1, 1)])
+        self._mask = torch.tensor([[1], [0]]).repeat_interleave(songs, 0).expand(2 * songs, text.shape[1])
         self._cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        self._last = torch.full((4, 1), 2048)
+        self._last = torch.full((4 * songs, 1), 2048)
         for start in range(0, position, 100):
-            self._forward(torch.tensor(codes(position)[:, start : start + 100]))
+            self._forward(torch.tensor(codes(position)[:, start : start + 100]).repeat(songs, 1))
 
     def play(self, steps: int) -> None:
         torch = self._torch
         for _ in range(steps):
-            conditional, unconditional = self._forward(self._last)[:, -1].float().reshape(2, 4, -1)
+            conditional, unconditional = (
+                self._forward(self._last)[:, -1].float().reshape(2, 4 * self._songs, -1)
+            )
             scores, tokens = torch.topk(unconditional + (conditional - unconditional) * 3, 250)
             chosen = torch.multinomial(scores.softmax(dim=-1), 1)
             self._last = tokens.gather(1, chosen)
@@ -140,7 +148,7 @@ class Transformers:
         return {}
 
     def _forward(self, tokens: Any) -> Any:
-        """tokens [codebooks, n] → logits [2 * codebooks, n, vocabulary]."""
+        """tokens [songs * codebooks, n] → logits [2 * songs * codebooks, n, vocabulary]."""
         with self._torch.no_grad():
             return self._model.decoder(
                 input_ids=tokens.repeat(2, 1),
@@ -164,8 +172,8 @@ def player(kind: str, checkpoint: Path, packs: Path) -> Player:
 
 def obey(made: Player, command: str) -> dict[str, Any]:
     match command.split():
-        case ["seek", position]:
-            made.seek(int(position))
+        case ["seek", position, *songs]:
+            made.seek(int(position), *map(int, songs))
         case ["play", steps]:
             began = time.perf_counter()
             made.play(int(steps))
