@@ -64,7 +64,7 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """EnCodec (Défossez et al. 2022, arXiv:2210.13438) as MusicGen uses it: mono, not causal."""
+    """EnCodec for one channel (Défossez et al. 2022, arXiv:2210.13438); `causal` ones look only back."""
 
     rate: int
     hidden: int
@@ -80,6 +80,7 @@ class CodecConfig:
     codebooks: int
     codebook_size: int
     shortcut: bool
+    causal: bool = False
 
     @property
     def hop(self) -> int:
@@ -135,16 +136,25 @@ class Section:
 
 def load_config(folder: Path) -> ModelConfig:
     """Read folder/config.json. Raises CheckpointError for a model that this engine does not know."""
-    file = folder / "config.json"
-    try:
-        root = Section(json.loads(file.read_text()), "config")
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be read: {error}") from error
-    codec = _codec(root.section("audio_encoder"))
+    root = _root(folder)
+    codec = _codec(root.section("audio_encoder"), causal=False)
     decoder = _decoder(root.section("decoder"), _melody(root))
     if decoder.codebooks != codec.codebooks * decoder.channels or decoder.vocabulary != codec.codebook_size:
         raise CheckpointError(f"the decoder's codebooks do not fit the audio encoder's: {decoder}, {codec}")
     return ModelConfig(_text(root.section("text_encoder")), decoder, codec)
+
+
+def load_codec_config(folder: Path) -> CodecConfig:
+    """Read EnCodec's own folder/config.json, as published for 24 kHz: causal. Raises CheckpointError."""
+    return _codec(_root(folder), causal=True)
+
+
+def _root(folder: Path) -> Section:
+    file = folder / "config.json"
+    try:
+        return Section(json.loads(file.read_text()), "config")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}") from error
 
 
 def _text(section: Section) -> TextConfig:
@@ -187,12 +197,13 @@ def _decoder(section: Section, melody: MelodyConfig | None) -> DecoderConfig:
     )
 
 
-def _codec(section: Section) -> CodecConfig:
+def _codec(section: Section, *, causal: bool) -> CodecConfig:
     section.require("model_type", "encodec")
     section.require("audio_channels", 1)
     section.require("norm_type", "weight_norm")
     section.require("pad_mode", "reflect")
-    section.require("use_causal_conv", False)
+    section.require("use_causal_conv", causal)
+    section.require("trim_right_ratio", 1.0, default=1.0)
     section.require("normalize", False)
     section.require("chunk_length_s", None)
     ratios = tuple(int(ratio) for ratio in section.numbers("upsampling_ratios"))
@@ -215,4 +226,5 @@ def _codec(section: Section) -> CodecConfig:
         codebooks=int(1000 * bandwidth // (-(-rate // hop) * bits)),
         codebook_size=size,
         shortcut=section.flag("use_conv_shortcut", True),
+        causal=causal,
     )

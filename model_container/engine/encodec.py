@@ -39,7 +39,7 @@ class Codec:
         return self._open("latents")
 
     def _open(self, name: str) -> ort.InferenceSession:
-        return open_session(self._folder / f"codec_{name}.onnx", self._threads)
+        return open_session(self._folder / f"codec_{name}.onnx", self._threads, spin=False)
 
     def decode(self, codes: IntArray) -> FloatArray:
         """codes [codebooks * channels, n] → sound [channels, n * hop]."""

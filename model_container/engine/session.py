@@ -15,11 +15,14 @@ from model_container.engine.config import CheckpointError
 Array = NDArray[Any]
 
 
-def open_session(file: Path, threads: int, *, prepack: bool = True) -> ort.InferenceSession:
+def open_session(
+    file: Path, threads: int, *, prepack: bool = True, spin: bool = True
+) -> ort.InferenceSession:
     """A session on the CPU with so many threads.
 
     prepack: copy the weights into the kernels' own layout, which is faster and takes their size in memory;
     without it they stay in the mapped file: right for what runs once a song.
+    spin: let idle threads wait busily for the next run; they take the processor from whatever runs instead.
     Raises CheckpointError if the file is not there or not readable.
     """
     options = ort.SessionOptions()
@@ -28,6 +31,8 @@ def open_session(file: Path, threads: int, *, prepack: bool = True) -> ort.Infer
     options.log_severity_level = 3
     if not prepack:
         options.add_session_config_entry("session.disable_prepacking", "1")
+    if not spin:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions have no common base

@@ -24,7 +24,7 @@ class TextEncoder:
             raise CheckpointError(f"{file} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._session = open_session(folder / "text.onnx", threads, prepack=False)
+        self._session = open_session(folder / "text.onnx", threads, prepack=False, spin=False)
 
     def encode(self, prompt: str) -> FloatArray:
         """[T, decoder's hidden]: one state for each token of the prompt, the end mark included."""
