@@ -4,9 +4,10 @@ Knows torch and nothing else. Must not know audio, EnCodec, HTTP, or how the mod
 """
 
 from model_container.cascade.architecture import Agent, Architecture
+from model_container.cascade.blocks import LONGEST
 from model_container.cascade.critic import Critic
 from model_container.cascade.loading import load, load_critic
-from model_container.cascade.network import LONGEST, Blend, Cascade, SingleStage, TwoTrack, build
+from model_container.cascade.network import Blend, Cascade, SingleStage, TwoTrack, build
 
 __all__ = [
     "LONGEST",

@@ -98,9 +98,7 @@ def _number(args: Mapping[str, Any], name: str, default: Any) -> Any:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, type(default))):
-        raise CheckpointError(
-            f"the checkpoint's args give {name}={value!r}, which is not a number of its kind"
-        )
+        raise CheckpointError(f"the checkpoint's args give {name}={value!r}, not a number of its kind")
     return value
 
 

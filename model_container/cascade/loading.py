@@ -76,9 +76,7 @@ def _read(source: Source) -> Mapping[str, Any]:
         raise CheckpointError(f"{path} is not a file")
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file  # read only where it is the file's format
-
-            content = load_file(path)
+            content = _safetensors(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, ValueError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
@@ -87,6 +85,19 @@ def _read(source: Source) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not weights by name")
     return content
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors import SafetensorError  # needed only where this is the file's format
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise CheckpointError(f"{path} needs the package safetensors, which is not installed") from error
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    return tensors
 
 
 def _weights(tensors: Any) -> dict[str, Tensor]:
@@ -110,7 +121,7 @@ def _name(name: str) -> str:
 def _tensor(name: str, value: Any) -> Tensor:
     if not isinstance(value, Tensor) and not hasattr(value, "__array__"):
         raise CheckpointError(f"{name} is a {type(value).__name__}, not a tensor")
-    tensor = value.detach().cpu().clone() if isinstance(value, Tensor) else torch.tensor(value)
+    tensor = value.detach().cpu() if isinstance(value, Tensor) else torch.tensor(value)
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
@@ -123,8 +134,9 @@ def _filled(model: Module, weights: dict[str, Tensor]) -> Module:
     ]
     if named := [fault for fault in faults if fault]:
         raise CheckpointError(f"the weights do not fit {type(model).__name__}: {'; '.join(named)}")
-    model.load_state_dict(weights, assign=True)
-    return model.eval().requires_grad_(False)
+    model.load_state_dict({name: value.clone() for name, value in weights.items()}, assign=True)
+    model.eval().requires_grad_(False)
+    return model
 
 
 def _fault(name: str, found: Tensor, expected: Tensor) -> str | None:

@@ -4,6 +4,7 @@ Both masks come from one attention of each track over the other. They are soft a
 forces them to sum to one but the losses.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -57,8 +58,7 @@ class StyleDiscriminator(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        widths = (dim, 64, 128, 256)
-        pairs = zip(widths, widths[1:], strict=False)
+        pairs = pairwise((dim, 64, 128, 256))
         layers = [(nn.Conv1d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)) for a, b in pairs]
         self.encoder = nn.Sequential(*(part for layer in layers for part in layer))
         self.classifier = nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(256, 1))

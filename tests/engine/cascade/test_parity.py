@@ -164,4 +164,4 @@ def test_the_model_exports_for_every_length(name):
 
 def _number(loss: Tensor | None) -> float:
     assert loss is not None
-    return loss.item()
+    return float(loss)

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model_container.cascade import Agent, Architecture, build
+
 DATA = Path(__file__).with_name("data")
 SHAPES: dict[str, dict[str, list[int]]] = json.loads((DATA / "statedict.json").read_text())
 GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "golden.json").read_text())
@@ -23,6 +25,14 @@ def drawn(name: str, seed: int = 1234) -> dict[str, Tensor]:
     """The state dict of a configuration; the same for everyone. Copy it before changing it."""
     random = np.random.RandomState(seed)
     return dict(_fixed(SHAPES[name])) | dict(_drawn(SHAPES[name], random))
+
+
+@cache
+def tiny(cascade: bool, agent: Agent | None) -> dict[str, Tensor]:
+    """Random weights of a narrow model of one layer a stage: quick to load by the hundred."""
+    architecture = Architecture(cascade=cascade, layers=1, heads=2, dim=16, agent=agent)
+    weights: dict[str, Tensor] = build(architecture).state_dict()
+    return weights
 
 
 def tracks() -> tuple[Tensor, Tensor]:
