@@ -127,7 +127,43 @@ MUSICGEN = (
     _musicgen("stereo-melody-large", "main", 2, 0.8),
 )
 
-CATALOGUE: Mapping[str, Model] = MappingProxyType({model.id: model for model in (MOCK, CASCADE, *MUSICGEN)})
+ACE_STEP = Model(
+    id="ace-step-1.5",
+    title="ACE-Step 1.5: songs with lyrics",
+    revision="19671f406d603126926c1b7e2adc169acbcade22",  # of ACE-Step/Ace-Step1.5 on the Hugging Face hub
+    tasks=("text-to-music", "continue", "melody", "reference"),
+    duration=Span(10, 300),
+    sample_rate=48_000,
+    channels=2,
+    licence="MIT",
+    commercial_use=True,
+    work_per_second=0.2,
+    usd_per_second=0.0,
+    # No guidance: the turbo model that it is served with has it distilled in, and heeds none.
+    options=MappingProxyType(
+        {
+            "lyrics": None,
+            "negative_prompt": None,
+            "bpm": Span(30, 300),
+            "key": None,
+            "instrumental": None,
+            "temperature": Span(0, 2),
+            "top_k": Span(0, 2048),
+            "top_p": Span(0.01, 0.99),
+        }
+    ),
+    inputs=MappingProxyType(
+        {
+            "continue": Intake(48_000, 2, 20.0),
+            "melody": Intake(48_000, 2, 300.0),
+            "reference": Intake(48_000, 2, 60.0),
+        }
+    ),
+)
+
+CATALOGUE: Mapping[str, Model] = MappingProxyType(
+    {model.id: model for model in (MOCK, CASCADE, ACE_STEP, *MUSICGEN)}
+)
 
 
 def offered(chains: Mapping[str, Sequence[str]]) -> dict[str, Model]:
