@@ -1,0 +1,125 @@
+"""A prediction's life at Replicate, and what meta/musicgen makes of its inputs there.
+
+States and deadlines: https://replicate.com/docs/topics/predictions/lifecycle. The model: the inputs that it
+publishes, and the errors that its source raises (https://github.com/replicate/cog-musicgen).
+"""
+
+import io
+import wave
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+BOOT = 20.0  # seconds before a machine is there
+PACE = 1.5  # seconds of computing per second of audio
+
+FIELDS = {"version", "input", "stream", "webhook", "webhook_events_filter"}
+EVENTS = {"start", "output", "logs", "completed"}
+EDITIONS = ("stereo-melody-large", "stereo-large", "melody-large", "large")
+INPUTS: Mapping[str, type | tuple[type, ...] | tuple[str, ...]] = {
+    "model_version": EDITIONS,
+    "prompt": str,
+    "input_audio": str,
+    "duration": int,
+    "continuation": bool,
+    "continuation_start": int,
+    "continuation_end": int,
+    "multi_band_diffusion": bool,
+    "normalization_strategy": ("loudness", "clip", "peak", "rms"),
+    "top_k": int,
+    "top_p": (int, float),
+    "temperature": (int, float),
+    "classifier_free_guidance": int,
+    "output_format": ("wav", "mp3"),
+    "seed": int,
+}
+
+
+@dataclass
+class Prediction:
+    id: str
+    asked: dict[str, Any]  # the request's body
+    created: datetime
+    deadline: datetime | None
+    canceled: datetime | None = None
+    error: str | None = None  # what the model will raise
+
+    @property
+    def seconds(self) -> int:
+        return int(self.asked["input"].get("duration", 8))
+
+    @property
+    def started(self) -> datetime:
+        return self.created + timedelta(seconds=BOOT)
+
+    @property
+    def over(self) -> datetime:
+        """When it ends by itself, unless somebody stops it."""
+        return self.started + timedelta(seconds=0 if self.error else PACE * self.seconds)
+
+    def end(self) -> tuple[datetime, str]:
+        """When it ends as things stand, and how."""
+        ends = [(self.over, "failed" if self.error else "succeeded")]
+        if self.canceled is not None:
+            ends.append((self.canceled, "canceled"))
+        if self.deadline is not None:
+            ends.append((self.deadline, "aborted" if self.deadline < self.started else "canceled"))
+        return min(ends)
+
+
+def wav(prediction: Prediction) -> bytes:
+    """As long as was asked, in the edition's channels; its samples are the seed."""
+    channels = 2 if "stereo" in prediction.asked["input"].get("model_version", EDITIONS[0]) else 1
+    sample = (prediction.asked["input"].get("seed", 0) % 1000).to_bytes(2, "little")
+    with io.BytesIO() as buffer:
+        with wave.open(buffer, "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(32_000)
+            file.writeframes(sample * channels * 32_000 * prediction.seconds)
+        return buffer.getvalue()
+
+
+def wrong(asked: Mapping[str, Any]) -> str | None:
+    """What of a request does not follow the published schema."""
+    if set(asked) - FIELDS or not {"version", "input"} <= set(asked):
+        return "- the body has other fields than the schema"
+    if not str(asked.get("webhook", "https://")).startswith("https://"):
+        return "- webhook must be an HTTPS URL"
+    if set(asked.get("webhook_events_filter", ())) - EVENTS:
+        return "- webhook_events_filter: no such event"
+    return next(
+        (f"- input.{name}: not valid" for name, value in asked["input"].items() if not _fits(name, value)),
+        None,
+    )
+
+
+def _fits(name: str, value: object) -> bool:
+    kind = INPUTS.get(name)
+    if kind is None:
+        return False
+    if isinstance(kind, tuple) and isinstance(kind[0], str):
+        return value in kind
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def raised(inputs: Mapping[str, Any], recordings: Mapping[str, float]) -> str | None:
+    """What the model's own checks say. recordings: seconds by address."""
+    recording, edition = inputs.get("input_audio", ""), inputs.get("model_version", EDITIONS[0])
+    continuing = inputs.get("continuation", False)
+    if continuing and not recording:
+        return "Must provide `input_audio` if continuation is `True`."
+    if recording and not continuing and "melody" not in edition:
+        return "`stereo-large` and `large` model does not support melody input."
+    if continuing and recordings.get(recording, 0.0) >= inputs.get("duration", 8):
+        return "Prompt is longer than audio to generate"
+    return None
+
+
+def logs(prediction: Prediction, computed: float) -> str:
+    """The seed, and a line that is written over at every token, 50 a second and three for the delays."""
+    total = 50 * prediction.seconds + 3
+    made = min(total, round(total * computed / (PACE * prediction.seconds)))
+    counted = (f"{step: 6d} / {total: 6d}\r" for step in range(max(0, made - 40), made + 1))
+    return f"Using seed {prediction.asked['input'].get('seed')}\n" + "".join(counted)

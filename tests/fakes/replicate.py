@@ -1,0 +1,189 @@
+"""Replicate behind real HTTP, as its OpenAPI document and its guides describe it, on a clock of the test's.
+
+Predictions: https://api.replicate.com/openapi.json (predictions.create, .get, .cancel). Webhooks:
+https://replicate.com/docs/topics/webhooks/verify-webhook.
+"""
+
+import json
+import re
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import urllib3
+
+from lambdas.backends.replicate import ReplicateBackend
+from lambdas.core.ports import Clock
+from lambdas.core.signing import secrets_in, sign
+from tests.fakes.container import Answer
+from tests.fakes.predictions import Prediction, logs, raised, wav, wrong
+
+TOKEN = "r8_test"
+VERSION = "671ac645ce5e552cc63a54a2bbff63fcf798043055d2dac5fc9e36a837eedcfb"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+KEPT = timedelta(hours=1)  # how long inputs, outputs and logs are kept
+ENDED = ("succeeded", "failed", "canceled", "aborted")
+
+
+class Replicate:
+    """Serves on a free port while the `with` block lasts. `answers` and `deliveries` come first, then the API
+    and the files. `recordings` are the lengths, in seconds, of inputs by their addresses."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.predictions: dict[str, Prediction] = {}
+        self.recordings: dict[str, float] = {}
+        self.answers: list[Answer] = []
+        self.deliveries: list[Answer] = []
+        self.output: object = None  # said instead of the file's address, when not None
+        self.seen = Counter[str]()  # by method and first step of the path
+        self.headers: list[Mapping[str, str]] = []
+        self.before: Callable[[], object] = lambda: None  # runs before each answer
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.before()
+        self.headers.append(headers)
+        area = "files" if path.startswith("/files/") else path.removeprefix("/v1/").partition("/")[0]
+        self.seen[f"{method} {area}"] += 1
+        scripted = self.deliveries if area == "files" else self.answers
+        if scripted:
+            return scripted.pop(0)
+        if headers.get("authorization") != f"Bearer {TOKEN}":
+            return problem(401, "Unauthenticated", "You did not pass a valid authentication token")
+        if area == "files":
+            return self._file(path.split("/")[2])
+        if (method, path) == ("POST", "/v1/predictions"):
+            return self._create(headers, json.loads(body))
+        id, _, act = path.removeprefix("/v1/predictions/").partition("/")
+        if id not in self.predictions or (method, act) not in (("GET", ""), ("POST", "cancel")):
+            return problem(404, "Not found", "Not found")
+        if act:
+            self._cancel(self.predictions[id])
+        return Answer(body=json.dumps(self.told(id)).encode())
+
+    def told(self, id: str) -> dict[str, object]:
+        """The prediction as predictions.get answers it."""
+        prediction, now = self.predictions[id], self.clock()
+        end, how = prediction.end()
+        status = how if now >= end else "processing" if now >= prediction.started else "starting"
+        removed = status in ENDED and now >= end + KEPT
+        began = now >= prediction.started and end >= prediction.started
+        computed = (min(now, end) - prediction.started).total_seconds() if began else 0.0
+        return {
+            "id": id,
+            "model": "meta/musicgen",
+            "version": prediction.asked["version"],
+            "input": {} if removed else prediction.asked["input"],
+            "logs": logs(prediction, computed) if began and not removed else "",
+            "output": self._output(prediction) if status == "succeeded" and not removed else None,
+            "data_removed": removed,
+            "error": prediction.error if status == "failed" else None,
+            "source": "api",
+            "status": status,
+            "created_at": prediction.created.isoformat(),
+            "started_at": prediction.started.isoformat() if began else None,
+            "completed_at": end.isoformat() if status in ENDED else None,
+            "metrics": {"predict_time": computed} if status in ENDED and status != "aborted" else {},
+            "urls": {"get": f"{self.url}/v1/predictions/{id}", "web": f"https://replicate.com/p/{id}"},
+        }
+
+    def webhook(self, id: str, secret: str = WEBHOOK_SECRET) -> tuple[dict[str, str], bytes]:
+        """The request that tells of a prediction's end: its headers and its body."""
+        body, timestamp = json.dumps(self.told(id)).encode(), int(self.clock().timestamp())
+        (key,) = secrets_in(secret)
+        return {
+            "content-type": "application/json",
+            "webhook-id": f"msg_{id}",
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": sign(key, f"msg_{id}", timestamp, body),
+        }, body
+
+    def _create(self, headers: Mapping[str, str], asked: dict[str, Any]) -> Answer:
+        if fault := wrong(asked):
+            return problem(422, "Input validation failed", fault)
+        if asked["version"] != VERSION:
+            detail = "The specified version does not exist (or perhaps you don't have permission to use it?)"
+            return problem(422, "Invalid version or not permitted", detail)
+        now, after = self.clock(), headers.get("cancel-after")
+        if after is not None and not re.fullmatch(r"\d+s", after):
+            return problem(422, "Invalid header", "Cancel-After is no duration")
+        deadline = None if after is None else now + timedelta(seconds=int(after[:-1]))
+        id = f"{len(self.predictions) + 1:026d}"
+        error = raised(asked["input"], self.recordings)
+        self.predictions[id] = Prediction(id, asked, now, deadline, error=error)
+        return Answer(201, json.dumps(self.told(id)).encode())
+
+    def _cancel(self, prediction: Prediction) -> None:
+        if self.clock() < prediction.end()[0]:
+            prediction.canceled = self.clock()
+
+    def _output(self, prediction: Prediction) -> object:
+        return f"{self.url}/files/{prediction.id}/out.wav" if self.output is None else self.output
+
+    def _file(self, id: str) -> Answer:
+        if id not in self.predictions or self.told(id)["output"] is None:
+            return Answer(404)
+        audio = wav(self.predictions[id])
+        return Answer(200, audio, {"Content-Type": "audio/wav", "Content-Length": str(len(audio))})
+
+
+def problem(status: int, title: str, detail: str, **more: object) -> Answer:
+    """An error as the API words it; `retry_after` comes with a 429."""
+    return Answer(status, json.dumps({"title": title, "detail": detail, "status": status, **more}).encode())
+
+
+def serving(put: Callable[[str, bytes], None], clock: Clock) -> ReplicateBackend:
+    """A backend with a Replicate of its own, which goes when the backend does."""
+    replicate, http = Replicate(clock).__enter__(), urllib3.PoolManager()
+    backend = ReplicateBackend(VERSION, "a100-80gb", lambda: TOKEN, http, put, f"{replicate.url}/v1")
+    weakref.finalize(backend, _close, replicate, http)
+    return backend
+
+
+def _close(replicate: Replicate, http: urllib3.PoolManager) -> None:
+    http.clear()
+    replicate.__exit__()
+
+
+def _handler(replicate: Replicate) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = replicate.answer(self.command, self.path, headers, body)
+            if answer.hang_up:
+                return
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            for _ in range(answer.drip or 1):
+                self.wfile.write(answer.body)
+                self.wfile.flush()
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Tests read what was said in `seen` and `headers`."""
+
+    return Handler
