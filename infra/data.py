@@ -29,6 +29,7 @@ class Data(Stack):
         self.audio_arn = self.export_value(self.audio.bucket_arn, name=self.audio_export)
         self.provenance = self._provenance()
         self.webhook = self._webhook()
+        self.acestep = self._acestep() if stage.acestep is not None else None
         CfnOutput(self, "TableName", value=self.jobs.table_name)
         CfnOutput(self, "LedgerTableName", value=self.ledger.table_name)
         CfnOutput(self, "MusicBucketName", value=self.audio.bucket_name)
@@ -129,6 +130,19 @@ class Data(Stack):
             "Receivers hold the same secret: a rotation that they do not know of would break their checks."
         )
         accept(secret, "SMG4", reason)
+        return secret
+
+    def _acestep(self) -> secretsmanager.Secret:
+        secret = secretsmanager.Secret(
+            self,
+            "AceStep",
+            description='ACE-Step server: {"api_key", "modal_key", "modal_secret"}, each where it is needed',
+            secret_string_value=SecretValue.unsafe_plain_text("{}"),
+            removal_policy=removal(self.stage),
+        )
+        reason = "Keys of another service: whoever runs that one issues them, and an operator puts them here."
+        accept(secret, "SMG4", reason)
+        CfnOutput(self, "AceStepSecretName", value=secret.secret_name)
         return secret
 
 

@@ -30,6 +30,7 @@ def conductor(data: Data, queues: Queues) -> list[Right]:
         # S3 says 404 for an absent object only to who may list; to others it says 403.
         Right("TellAbsent", ["s3:ListBucket"], [data.audio_arn]),
         _secret("SignAudio", data.provenance),
+        *([_secret("AskAceStep", data.acestep)] if data.acestep is not None else []),
     ]
 
 

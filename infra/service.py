@@ -12,7 +12,13 @@ from infra.gateway import TIMEOUT_SECONDS, Gateway
 from infra.queues import Queues
 from infra.rules import accept
 from infra.stage import Stage
-from lambdas.settings import ApiSettings, ConductorSettings, CourierSettings, JanitorSettings
+from lambdas.settings import (
+    AceStepSettings,
+    ApiSettings,
+    ConductorSettings,
+    CourierSettings,
+    JanitorSettings,
+)
 
 API = Shape(assets.API, "lambdas.api.handler", seconds=TIMEOUT_SECONDS, memory_mb=512)
 CONDUCTOR = Shape(assets.CONDUCTOR, "lambdas.conductor.handler", seconds=120, memory_mb=2048)
@@ -78,6 +84,7 @@ class Service(Stack):
             chains=self.stage.chains,
             mock=self.stage.mock,
             container_url=self.stage.container_url,
+            acestep=self._acestep(),
             redelivery_seconds=self.stage.redelivery_seconds,
         )
         conductor = PythonFunction(
@@ -91,6 +98,12 @@ class Service(Stack):
         conductor.consume(self.queues.jobs, concurrency=self.stage.concurrent_jobs)
         self._accept_keys(conductor, "audio", "raw")
         return conductor
+
+    def _acestep(self) -> AceStepSettings | None:
+        server, secret = self.stage.acestep, self.data.acestep
+        if server is None or secret is None:
+            return None
+        return AceStepSettings(**server.model_dump(), credentials_secret=secret.secret_arn)
 
     def _courier(self) -> PythonFunction:
         settings = CourierSettings(

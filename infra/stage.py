@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lambdas.core.models import CATALOGUE
-from lambdas.settings import Address, Chains, Mock
+from lambdas.settings import AceStep, Address, Chains, Mock
 
 Lookup = Callable[[str], object]
 """The app's context: name → value, None when absent."""
@@ -41,6 +41,8 @@ class Stage(BaseModel):
     """Licences of models that are not free for every use; chains may name such a model only if it is here."""
     container_url: Address | None = None
     """Where the model container answers, for chains that name the host `container`."""
+    acestep: AceStep | None = None
+    """Where an ACE-Step server answers, for chains that name the host `acestep`."""
     audio_days: Literal[1, 30] = 1
     link_minutes: int = Field(60, ge=1, le=720)
 
@@ -83,6 +85,8 @@ class Stage(BaseModel):
                 )
             if "container" in hosts and self.container_url is None:
                 raise ValueError(f"chains gives {name} to the container: set container_url to its address")
+            if "acestep" in hosts and self.acestep is None:
+                raise ValueError(f"chains gives {name} to acestep: set acestep to its server's values")
         return self
 
     @classmethod

@@ -21,6 +21,27 @@ Address = Annotated[str, Field(pattern=r"^https?://[^/@?#\s]+(/[^?#\s]*)?$")]
 """A plain address: credentials have no place in the environment."""
 
 
+ModalHardware = Literal["t4", "l4", "l40s", "a100-80gb", "h100"]
+"""What a Modal function may be given; a second of each has a price."""
+
+
+class AceStep(BaseModel):
+    """An ACE-Step server: where it answers, on what it runs and what it can do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Address
+    hardware: ModalHardware | None = None
+    """What Modal bills its seconds by; None is a machine whose songs cost nothing by themselves."""
+    planning: bool = True
+    """Whether it has its language model; without it songs are plainer, and some options are refused."""
+
+
+class AceStepSettings(AceStep):
+    credentials_secret: str
+    """By name: JSON with any of `api_key`, `modal_key` and `modal_secret`."""
+
+
 class Settings(BaseModel):
     """What every function knows. One JSON object in one variable; names and URLs need no escaping in it."""
 
@@ -57,6 +78,7 @@ class ConductorSettings(Settings):
     chains: Chains
     mock: Mock = "music"
     container_url: Address | None = None
+    acestep: AceStepSettings | None = None
     lease_seconds: int = 150
     redelivery_seconds: int = 5
 

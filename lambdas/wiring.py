@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.settings import VERSION, ApiSettings, ConductorSettings, CourierSettings, JanitorSettings
+from lambdas.settings import (
+    VERSION,
+    AceStepSettings,
+    ApiSettings,
+    ConductorSettings,
+    CourierSettings,
+    JanitorSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,7 +140,31 @@ def _backends(settings: ConductorSettings) -> "dict[str, Backend]":
     hosts: dict[str, Backend] = {"mock": mock.MockBackend(sounds[settings.mock], put, now)}
     if settings.container_url is not None:
         hosts["container"] = ContainerBackend(settings.container_url, PoolManager())
+    if settings.acestep is not None:
+        hosts["acestep"] = _acestep(settings.acestep)
     return hosts
+
+
+def _acestep(settings: AceStepSettings) -> "Backend":
+    from urllib3 import PoolManager
+
+    from lambdas.aws import clients
+    from lambdas.aws.secrets import secret
+    from lambdas.backends.acestep import AceStepBackend
+    from lambdas.backends.upload import put
+    from lambdas.core.models import ACE_STEP
+    from lambdas.core.prices import PRICES
+
+    priced = PRICES["modal"][settings.hardware].usd_per_second if settings.hardware else 0.0
+    return AceStepBackend(
+        url=settings.url,
+        http=PoolManager(),
+        put=put,
+        credentials=lambda: secret(clients.secrets(), settings.credentials_secret),
+        usd_per_second=priced,
+        expected_s=ACE_STEP.work_per_second,
+        planning=settings.planning,
+    )
 
 
 def _signer(settings: ConductorSettings) -> "Signer | None":

@@ -1,0 +1,169 @@
+"""An ACE-Step server by HTTP: one address, its credentials, and what its refusals mean.
+
+Knows statuses, limits and the envelope around each answer. Must not know what is asked or answered inside it.
+Nothing is fetched but from the one address: redirects are refusals.
+
+Source: docs/en/API.md and acestep/api/http of https://github.com/ace-step/ACE-Step-1.5 (v0.1.8).
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import urllib3
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lambdas.backends.download import Download
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+
+MOST_TOLD = 512 << 10  # bytes of an answer; a failed task's may hold a stack trace
+DETAIL = 300  # characters of a reason that are passed on
+PIECE = 64 << 10  # bytes read at once
+PATIENCE = 20.0  # seconds that a whole answer may take, however busily the other side drips
+WAKING = 100.0  # seconds; a server that was scaled to zero loads its weights for minutes
+FULL = 15.0  # seconds until a full queue is worth another try, when it does not say
+LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
+CONNECT = 5.0
+READ = 15.0
+READ_HEALTH = 25.0  # a proxy holds a request while it starts the server
+WORTH_ANOTHER_TRY = {408, 425, 429}  # and every 5xx
+
+# A connection that was never made has asked for nothing. All else may have, and no start may happen twice.
+RETRIES = urllib3.Retry(
+    connect=1, read=0, redirect=0, status=0, other=0, allowed_methods=None, respect_retry_after_header=False
+)
+
+Credentials = Callable[[], str]  # the secret's JSON
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    data: Any = None
+    code: int = 200
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_key: Annotated[str, Field(pattern=r"^[!-~]+$")] | None = None
+    modal_key: Annotated[str, Field(pattern=r"^[!-~]+$")] | None = None
+    modal_secret: Annotated[str, Field(pattern=r"^[!-~]+$")] | None = None
+
+
+@dataclass(frozen=True)
+class Server:
+    """`url` is the server's root. `credentials`: {"api_key", "modal_key", "modal_secret"}, each optional."""
+
+    url: str
+    http: urllib3.PoolManager
+    credentials: Credentials = lambda: "{}"
+    patience: float = PATIENCE
+
+    def awake(self) -> None:
+        """Raises TransientError while the server is being started: then it has been told of no work yet."""
+        self._answer("GET", "/health", read=READ_HEALTH)
+
+    def ask(self, path: str, body: Mapping[str, object]) -> Any:
+        """The `data` of what is answered to this JSON."""
+        return _data(self._answer("POST", path, json=body))
+
+    def send(self, path: str, fields: Mapping[str, object]) -> Any:
+        """The same for a form; a field that is (name, bytes, type) is a file."""
+        return _data(self._answer("POST", path, fields=fields, read=2 * READ))
+
+    def audio(self, path: str) -> bytes | None:
+        """A WAV of the server's; None when it is not there any more. Raises HostRefusal, TransientError."""
+        files = self.url.rstrip("/") + "/v1/audio?"
+        download = Download(self.http, lambda url: url.startswith(files))
+        return download.wav(files + urlencode({"path": path}), _headers(self.credentials()))
+
+    def _answer(self, method: str, path: str, read: float = READ, **body: Any) -> bytes:
+        response = self._open(method, path, read, **body)
+        told = self._read(response)
+        if response.status != 200:
+            raise _refused(response, told)
+        return told
+
+    def _open(self, method: str, path: str, read: float, **body: Any) -> urllib3.BaseHTTPResponse:
+        try:
+            return self.http.request(
+                method,
+                self.url.rstrip("/") + path,
+                headers={"accept": "*/*", **_headers(self.credentials())},
+                timeout=urllib3.Timeout(connect=CONNECT, read=read),
+                retries=RETRIES,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                **body,
+            )
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise TransientError("waking", "The ACE-Step server is not ready yet.", WAKING) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise TransientError("unreachable", "The ACE-Step server does not answer.") from error
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        until, read = time.monotonic() + self.patience, bytearray()
+        try:
+            while piece := response.read1(PIECE):
+                read += piece
+                if len(read) > MOST_TOLD or time.monotonic() > until:
+                    response.close()
+                    raise TransientError("bad_answer", "The ACE-Step server answers too much or too slowly.")
+        except urllib3.exceptions.HTTPError as error:
+            raise TransientError("cut_short", "The ACE-Step server's answer was cut short.") from error
+        response.release_conn()
+        return bytes(read)
+
+
+def _headers(credentials: str) -> dict[str, str]:
+    """Raises HostRefusal, without the secret's words, for what is no set of keys."""
+    try:
+        keys = _Keys.model_validate_json(credentials)
+    except ValidationError:
+        raise HostRefusal("bad_credentials", "The ACE-Step server's credentials are not set up.") from None
+    bearer = f"Bearer {keys.api_key}" if keys.api_key else None
+    said = {"authorization": bearer, "modal-key": keys.modal_key, "modal-secret": keys.modal_secret}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _data(told: bytes) -> Any:
+    try:
+        envelope = _Envelope.model_validate_json(told)
+    except ValidationError as error:
+        raise TransientError("bad_answer", "The ACE-Step server answers without sense.") from error
+    if envelope.code != 200:
+        raise _meaning(envelope.code, "", {})
+    return envelope.data
+
+
+def _refused(response: urllib3.BaseHTTPResponse, told: bytes) -> BackendError:
+    try:
+        reason = json.loads(told)["detail"]
+    except (ValueError, KeyError, TypeError):
+        reason = None  # a proxy's page, or nothing
+    return _meaning(response.status, reason[:DETAIL] if isinstance(reason, str) else "", response.headers)
+
+
+def _meaning(status: int, reason: str, headers: Mapping[str, str]) -> BackendError:
+    if status == 303:  # Modal's answer while a request has waited 150 seconds for its container
+        return TransientError("waking", "The ACE-Step server is not ready yet.", WAKING)
+    if status in (401, 402, 403):
+        return HostRefusal(
+            "not_allowed", "The ACE-Step server does not accept this deployment's credentials."
+        )
+    if status in (404, 405) or 300 <= status < 400:
+        return HostRefusal("no_such_server", "No ACE-Step server answers at this address.")
+    if status >= 500 or status in WORTH_ANOTHER_TRY:
+        wait = _retry_after(headers) or (FULL if status == 429 else 0.0)
+        return TransientError(f"http_{status}", f"The ACE-Step server answered {status}.", wait)
+    return PermanentError(f"http_{status}", reason or f"The ACE-Step server answered {status}.")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    said = headers.get("retry-after", "")
+    return min(float(said), LONGEST_WAIT) if said.isascii() and said.isdigit() else 0.0
