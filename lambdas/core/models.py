@@ -162,7 +162,7 @@ ACE_STEP = Model(
 )
 
 CATALOGUE: Mapping[str, Model] = MappingProxyType(
-    {model.id: model for model in (MOCK, CASCADE, ACE_STEP, *MUSICGEN)}
+    {model.id: model for model in (MOCK, CASCADE, *MUSICGEN, ACE_STEP)}
 )
 
 
