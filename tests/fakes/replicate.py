@@ -26,6 +26,8 @@ TOKEN = "r8_test"
 VERSION = "671ac645ce5e552cc63a54a2bbff63fcf798043055d2dac5fc9e36a837eedcfb"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
+Put = Callable[[str, bytes], None]
+
 KEPT = timedelta(hours=1)  # how long inputs, outputs and logs are kept
 ENDED = ("succeeded", "failed", "canceled", "aborted")
 
@@ -152,10 +154,24 @@ def problem(status: int, title: str, detail: str, **more: object) -> Answer:
     return Answer(status, json.dumps({"title": title, "detail": detail, "status": status, **more}).encode())
 
 
-def serving(put: Callable[[str, bytes], None], clock: Clock) -> ReplicateBackend:
+def connect(
+    replicate: Replicate, http: urllib3.PoolManager, put: Put = lambda url, audio: None
+) -> ReplicateBackend:
+    """A backend of this Replicate, as a deployment would make it."""
+    return ReplicateBackend(
+        version=VERSION,
+        hardware="a100-80gb",
+        token=lambda: f"{TOKEN}\n",  # as a secret may have been pasted
+        http=http,
+        put=put,
+        base_url=f"{replicate.url}/v1",
+    )
+
+
+def serving(put: Put, clock: Clock) -> ReplicateBackend:
     """A backend with a Replicate of its own, which goes when the backend does."""
     replicate, http = Replicate(clock).__enter__(), urllib3.PoolManager()
-    backend = ReplicateBackend(VERSION, "a100-80gb", lambda: TOKEN, http, put, f"{replicate.url}/v1")
+    backend = connect(replicate, http, put)
     weakref.finalize(backend, _close, replicate, http)
     return backend
 

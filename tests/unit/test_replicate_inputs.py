@@ -1,0 +1,161 @@
+"""A piece in the words of Replicate's MusicGen: every option, every recording, and what it does not make."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import urllib3
+
+from lambdas.backends.replicate import ReplicateBackend
+from lambdas.core.errors import HostRefusal, PermanentError
+from lambdas.core.ports import Finished, Input, Work
+from tests.fakes.examples import NOW, PIECE
+from tests.fakes.replicate import VERSION, Replicate, connect
+from tests.fakes.stores import Time
+
+LINK = "https://bucket.example/input-0.wav?signature=x"
+SONG = PIECE.but(model="musicgen-stereo-large", duration=10.0)
+WORK = Work("job-1-2", 2, SONG, "https://bucket.example/raw?signature=x", "", "")
+
+
+@dataclass
+class Site:
+    replicate: Replicate
+    time: Time
+    backend: ReplicateBackend
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What was asked last."""
+        return list(self.replicate.predictions.values())[-1].asked
+
+    @property
+    def asked(self) -> dict[str, object]:
+        inputs: dict[str, object] = self.body["input"]
+        return inputs
+
+    def ended(self, work: Work) -> object:
+        ticket = self.backend.start(work)
+        self.time.pass_by(120)
+        return self.backend.check(work, ticket)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    time = Time(NOW)
+    with Replicate(time) as replicate, urllib3.PoolManager() as http:
+        yield Site(replicate, time, connect(replicate, http))
+
+
+def work(role: str, seconds: float = 8.0, model: str = "musicgen-melody", duration: float = 20.0) -> Work:
+    piece = PIECE.but(model=model, duration=duration)
+    return replace(WORK, piece=piece, inputs=(Input(role, LINK, seconds),))  # type: ignore[arg-type]
+
+
+def test_a_plain_piece_is_asked_for_with_a_seed_of_ours_and_the_models_defaults(site: Site) -> None:
+    site.backend.start(WORK)
+
+    assert site.asked == {
+        "model_version": "stereo-large",
+        "prompt": PIECE.effective_prompt,
+        "duration": 10,
+        "seed": 42,
+        "output_format": "wav",
+        "normalization_strategy": "peak",
+    }
+    assert site.body["version"] == VERSION
+    assert "webhook" not in site.body
+
+
+def test_options_take_the_names_and_types_that_the_model_has(site: Site) -> None:
+    site.backend.start(
+        replace(WORK, piece=SONG.but(temperature=0.9, top_k=100, top_p=0.5, guidance=4.6, duration=7.2))
+    )
+
+    assert (
+        site.asked
+        | {
+            "temperature": 0.9,
+            "top_k": 100,
+            "top_p": 0.5,
+            "classifier_free_guidance": 5,
+            "duration": 8,
+        }
+        == site.asked
+    )
+
+
+def test_seed_zero_stays_a_seed(site: Site) -> None:
+    """There, 0 means: draw one."""
+    site.backend.start(replace(WORK, piece=SONG.but(seed=0)))
+
+    assert site.asked["seed"] == 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    ("model", "edition"),
+    [
+        ("musicgen-small", "large"),
+        ("musicgen-medium", "large"),
+        ("musicgen-large", "large"),
+        ("musicgen-melody", "melody-large"),
+        ("musicgen-melody-large", "melody-large"),
+        ("musicgen-stereo-small", "stereo-large"),
+        ("musicgen-stereo-large", "stereo-large"),
+        ("musicgen-stereo-melody", "stereo-melody-large"),
+        ("musicgen-stereo-melody-large", "stereo-melody-large"),
+    ],
+)
+def test_a_model_is_made_by_the_large_one_of_its_kind_and_the_job_says_so(
+    site: Site, model: str, edition: str
+) -> None:
+    state = site.ended(replace(WORK, piece=SONG.but(model=model)))
+
+    assert site.asked["model_version"] == edition
+    assert isinstance(state, Finished)
+    assert state.revision == f"meta/musicgen@671ac645 {edition}"
+
+
+def test_a_melody_is_an_input_that_is_not_continued(site: Site) -> None:
+    state = site.ended(work("melody"))
+
+    assert site.asked["input_audio"] == LINK
+    assert "continuation" not in site.asked
+    assert isinstance(state, Finished)
+
+
+def test_a_beginning_is_part_of_the_duration(site: Site) -> None:
+    site.replicate.recordings[LINK] = 8.0
+
+    state = site.ended(work("continue", model="musicgen-small"))
+
+    assert (site.asked["input_audio"], site.asked["continuation"]) == (LINK, True)
+    assert site.asked["duration"] == 20
+    assert isinstance(state, Finished)
+
+
+def test_a_beginning_that_leaves_nothing_to_make_is_turned_down_before_it_costs(site: Site) -> None:
+    with pytest.raises(PermanentError) as caught:
+        site.backend.start(work("continue", seconds=20.0))
+
+    assert caught.value.code == "nothing_to_continue"
+    assert site.replicate.seen.total() == 0
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        work("reference"),
+        work("track"),
+        work("melody", model="musicgen-stereo-large"),
+        replace(work("melody"), inputs=work("melody").inputs * 2),
+        replace(WORK, piece=SONG.but(model="ace-step-1.5")),
+        replace(WORK, piece=SONG.but(duration=30.5)),
+    ],
+)
+def test_what_it_does_not_make_is_for_another_host(site: Site, asked: Work) -> None:
+    with pytest.raises(HostRefusal):
+        site.backend.start(asked)
+
+    assert site.replicate.seen.total() == 0
