@@ -13,10 +13,11 @@ import urllib3
 
 from model_container.pack import pack
 from tests.engine import tiny
-from tests.engine.serving import SONG, samples
+from tests.engine.serving import samples
 
 START_SECONDS = 60.0
-RATE = 32_000
+RATE, SECONDS = 32_000, 1.2
+ASKED = {"prompt": "a tune", "duration": SECONDS, "seed": 7}
 
 
 @pytest.fixture(scope="module", params=["text", "stereo", "melody"])
@@ -49,16 +50,16 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
 
 
 def test_a_song_is_as_long_as_asked_and_the_same_for_the_same_seed(url: str) -> None:
-    first, second = (urllib3.request("POST", f"{url}/invocations", json=SONG) for _ in range(2))
+    first, second = (urllib3.request("POST", f"{url}/invocations", json=ASKED) for _ in range(2))
 
     assert first.status == 200, first.data
     assert first.data == second.data
-    assert samples(first.data).shape[-1] == round(SONG["duration"] * RATE)
+    assert samples(first.data).shape[-1] == round(SECONDS * RATE)
 
 
 def test_another_seed_is_another_song(url: str) -> None:
     one, other = (
-        urllib3.request("POST", f"{url}/invocations", json={**SONG, "seed": seed}).data for seed in (1, 2)
+        urllib3.request("POST", f"{url}/invocations", json={**ASKED, "seed": seed}).data for seed in (1, 2)
     )
 
     assert one != other
