@@ -29,6 +29,7 @@ LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
 CONNECT = 5.0
 READ = 15.0
 READ_HEALTH = 25.0  # a proxy holds a request while it starts the server
+SILENT = "silent"  # connected, and heard nothing
 WORTH_ANOTHER_TRY = {408, 425, 429}  # and every 5xx
 
 # A connection that was never made has asked for nothing. All else may have, and no start may happen twice.
@@ -65,7 +66,10 @@ class Server:
 
     def awake(self) -> None:
         """Raises TransientError while the server is being started: then it has been told of no work yet."""
-        self._answer("GET", "/health", read=READ_HEALTH)
+        try:
+            self._answer("GET", "/health", read=READ_HEALTH)
+        except TransientError as error:
+            raise _waking() if error.code == SILENT else error from error
 
     def ask(self, path: str, body: Mapping[str, object]) -> Any:
         """The `data` of what is answered to this JSON."""
@@ -101,10 +105,11 @@ class Server:
                 decode_content=False,
                 **body,
             )
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise TransientError("waking", "The ACE-Step server is not ready yet.", WAKING) from error
         except urllib3.exceptions.HTTPError as error:
-            raise TransientError("unreachable", "The ACE-Step server does not answer.") from error
+            reason = getattr(error, "reason", error)
+            late = isinstance(reason, urllib3.exceptions.ReadTimeoutError)
+            code = SILENT if late else "unreachable"
+            raise TransientError(code, "The ACE-Step server does not answer.") from error
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
         until, read = time.monotonic() + self.patience, bytearray()
@@ -151,7 +156,7 @@ def _refused(response: urllib3.BaseHTTPResponse, told: bytes) -> BackendError:
 
 def _meaning(status: int, reason: str, headers: Mapping[str, str]) -> BackendError:
     if status == 303:  # Modal's answer while a request has waited 150 seconds for its container
-        return TransientError("waking", "The ACE-Step server is not ready yet.", WAKING)
+        return _waking()
     if status in (401, 402, 403):
         return HostRefusal(
             "not_allowed", "The ACE-Step server does not accept this deployment's credentials."
@@ -162,6 +167,10 @@ def _meaning(status: int, reason: str, headers: Mapping[str, str]) -> BackendErr
         wait = _retry_after(headers) or (FULL if status == 429 else 0.0)
         return TransientError(f"http_{status}", f"The ACE-Step server answered {status}.", wait)
     return PermanentError(f"http_{status}", reason or f"The ACE-Step server answered {status}.")
+
+
+def _waking() -> TransientError:
+    return TransientError("waking", "The ACE-Step server is not ready yet.", WAKING)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

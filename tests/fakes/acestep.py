@@ -5,7 +5,6 @@ result that is JSON within JSON, its tasks that take time, its missing ones that
 read it refuses, which the real one, taking any field, does not.
 """
 
-import email
 import json
 import re
 import threading
@@ -24,6 +23,7 @@ from lambdas.backends.acestep import AceStepBackend
 from lambdas.backends.mock import silence
 from tests.fakes.container import Answer
 from tests.fakes.examples import PIECE
+from tests.fakes.forms import form
 
 Put = Callable[[str, bytes], object]
 Clock = Callable[[], Any]
@@ -104,7 +104,7 @@ class AceStep:
     def _route(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         match method, urlsplit(target).path:
             case "POST", "/release_task":
-                return self._release(*_form(headers, body))
+                return self._release(*form(headers, body))
             case "POST", "/query_result":
                 return _wrapped([self._told(task) for task in json.loads(body)["task_id_list"]])
             case "GET", "/v1/audio":
@@ -184,33 +184,6 @@ def serving(put: Put, clock: Clock) -> AceStepBackend:
 def _close(server: AceStep, http: urllib3.PoolManager) -> None:
     http.clear()
     server.__exit__()
-
-
-def _form(headers: Message, body: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Fields, a form's text read as the numbers that it stands for, and files."""
-    kind = headers["content-type"]
-    if kind.startswith("application/json"):
-        return json.loads(body), {}
-    parts = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
-    fields: dict[str, Any] = {}
-    files: dict[str, bytes] = {}
-    for part in parts.walk():
-        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        if not isinstance(name, str) or not isinstance(content, bytes):
-            continue
-        if part.get_filename() is None:
-            fields[name] = _read(content.decode())
-        else:
-            assert part.get_filename() == "input.wav"
-            files[name] = content
-    return fields, files
-
-
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _wrapped(data: object) -> Answer:
