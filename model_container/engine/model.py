@@ -3,7 +3,6 @@
 Knows what a packed folder holds. Must not know songs, slots' use or time.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +11,16 @@ from typing import Any
 import numpy as np
 
 from model_container.engine.checkpoint import SINGLE
-from model_container.engine.config import (
-    CheckpointError,
-    CodecConfig,
-    DecoderConfig,
-    ModelConfig,
-    load_config,
-)
+from model_container.engine.config import CodecConfig, DecoderConfig, ModelConfig, load_config
 from model_container.engine.decoder import Decoder, FloatArray
 from model_container.engine.embedding import Embedding
 from model_container.engine.encodec import Codec
+from model_container.engine.manifest import Manifest
 from model_container.engine.melody import MelodyPrefix
 from model_container.engine.native import NativeDecoder, kernels
 from model_container.engine.onnx_decoder import OnnxDecoder
 from model_container.engine.text import MAX_TOKENS, TextEncoder
 
-FORMAT = 1
-MANIFEST = "pack.json"
 NATIVE = "decoder.native"
 WINDOW = 1500  # frames that the model was trained on: 30 s
 
@@ -60,7 +52,7 @@ class Model:
 
         decoder: "native", "onnx", or "auto" for native where it is compiled and packed.
         """
-        _check(folder)
+        Manifest.read(folder)
         config = load_config(folder)
         positions = max_positions(config)
         chosen = choose_decoder(folder) if decoder == "auto" else decoder
@@ -118,15 +110,3 @@ def max_positions(config: ModelConfig) -> int:
     """Positions of the longest window: its prefix, the start column, its frames and their delays."""
     prefix = config.decoder.melody.length + MAX_TOKENS if config.decoder.melody else 0
     return prefix + WINDOW + config.decoder.codebooks // config.decoder.channels
-
-
-def _check(folder: Path) -> None:
-    file = folder / MANIFEST
-    try:
-        found = json.loads(file.read_text())["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder} is not a packed model: {error}") from error
-    if found != FORMAT:
-        raise CheckpointError(
-            f"{folder} was packed in format {found}; this engine reads {FORMAT}: pack it again"
-        )

@@ -1,4 +1,4 @@
-"""EnCodec's decoding side in PyTorch, in a stream of its own beside the decoder's steps.
+"""EnCodec's decoding side in PyTorch, in a stream of its own beside the decoder's steps; and its layers.
 
 Knows SEANet's convolutions in torch (Défossez et al. 2022, arXiv:2210.13438). Must not know how a signal is
 cut into pieces, or how codes are made.
@@ -18,18 +18,23 @@ from model_container.engine.config import CodecConfig
 from model_container.engine.encodec import Codec
 from model_container.engine.weights import unnormed
 
-PREFIX = "audio_encoder.decoder.layers"
+PREFIX = "audio_encoder.decoder.layers."
 
 
 class Convolution(NamedTuple):
+    """A causal one looks only back, and fills up a last, partial step."""
+
     weight: Tensor
     bias: Tensor
     dilation: int = 1
+    stride: int = 1
+    causal: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
-        total = (self.weight.shape[2] - 1) * self.dilation
-        padded = functional.pad(x, (total - total // 2, total // 2), mode="reflect")
-        return functional.conv1d(padded, self.weight, self.bias, dilation=self.dilation)
+        total = (self.weight.shape[2] - 1) * self.dilation + 1 - self.stride
+        pads = (total, -x.shape[2] % self.stride) if self.causal else (total - total // 2, total // 2)
+        padded = functional.pad(x, pads, mode="reflect")
+        return functional.conv1d(padded, self.weight, self.bias, self.stride, dilation=self.dilation)
 
 
 class Spread(NamedTuple):
@@ -38,10 +43,12 @@ class Spread(NamedTuple):
     weight: Tensor
     bias: Tensor
     ratio: int
+    causal: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
         spread = functional.conv_transpose1d(functional.elu(x), self.weight, self.bias, stride=self.ratio)
-        return spread[..., self.ratio - self.ratio // 2 : spread.shape[-1] - self.ratio // 2]
+        after = self.ratio if self.causal else self.ratio // 2
+        return spread[..., self.ratio - after : spread.shape[-1] - after]
 
 
 class Residual(NamedTuple):
@@ -65,7 +72,7 @@ class TorchCodec(Codec):
         self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None
         if self._stream is not None:
             torch.backends.cudnn.allow_tf32 = False  # sound keeps all its bits
-        load = _Load(Checkpoint(folder), config, self._device)
+        load = Load(Checkpoint(folder), config, self._device, PREFIX)
         self._first, self._recurrent, self._layers = load.first(), load.recurrent(), list(load.layers())
         if self._stream is not None:
             torch.cuda.synchronize()  # the weights are there before another stream reads them
@@ -96,20 +103,24 @@ class TorchCodec(Codec):
         return torch.tensor(array, dtype=torch.float32).to(self._device)
 
 
-class _Load:
-    def __init__(self, checkpoint: Checkpoint, config: CodecConfig, device: torch.device) -> None:
-        self._checkpoint, self._config, self._device = checkpoint, config, device
+class Load:
+    """Layers under `prefix` of a checkpoint, onto a device."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, config: CodecConfig, device: torch.device, prefix: str
+    ) -> None:
+        self._checkpoint, self._config, self._device, self._prefix = checkpoint, config, device, prefix
         self._width = config.filters * 2 ** len(config.ratios)
 
     def first(self) -> Convolution:
-        return self._convolution("0", self._config.hidden, self._width, self._config.kernel)
+        return self.convolution("0", self._config.hidden, self._width, self._config.kernel)
 
-    def recurrent(self) -> torch.nn.LSTM:
+    def recurrent(self, layer: int = 1) -> torch.nn.LSTM:
         width, layers = self._width, self._config.lstm_layers
         made = torch.nn.LSTM(width, width, layers, device=self._device).requires_grad_(False)
         for name, parameter in made.named_parameters():
             parameter.copy_(
-                torch.tensor(self._checkpoint.tensor(f"{PREFIX}.1.lstm.{name}", *parameter.shape))
+                torch.tensor(self._checkpoint.tensor(f"{self._prefix}{layer}.lstm.{name}", *parameter.shape))
             )
         return made
 
@@ -117,29 +128,30 @@ class _Load:
         config, width, layer = self._config, self._width, 2
         for ratio in config.ratios:
             shape = (width, width // 2, 2 * ratio)
-            yield Spread(*self._tensors(f"{layer + 1}", *shape, bias=width // 2), ratio)
+            yield Spread(*self._tensors(f"{layer + 1}", *shape, bias=width // 2), ratio, config.causal)
             width //= 2
             for j in range(config.residual_layers):
-                yield self._residual(f"{layer + 2 + j}", width, j)
+                yield self.residual(f"{layer + 2 + j}", width, j)
             layer += 2 + config.residual_layers
-        yield self._convolution(f"{layer + 1}", width, 1, config.last_kernel)
+        yield self.convolution(f"{layer + 1}", width, 1, config.last_kernel)
 
-    def _residual(self, name: str, width: int, index: int) -> Residual:
+    def residual(self, name: str, width: int, index: int) -> Residual:
         config, narrow = self._config, width // self._config.compress
         dilation = config.dilation_growth**index
         return Residual(
-            self._convolution(f"{name}.block.1", width, narrow, config.residual_kernel, dilation),
-            self._convolution(f"{name}.block.3", narrow, width, 1),
-            self._convolution(f"{name}.shortcut", width, width, 1) if config.shortcut else None,
+            self.convolution(f"{name}.block.1", width, narrow, config.residual_kernel, dilation),
+            self.convolution(f"{name}.block.3", narrow, width, 1),
+            self.convolution(f"{name}.shortcut", width, width, 1) if config.shortcut else None,
         )
 
-    def _convolution(
-        self, name: str, inputs: int, outputs: int, kernel: int, dilation: int = 1
+    def convolution(
+        self, name: str, inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1
     ) -> Convolution:
-        return Convolution(*self._tensors(name, outputs, inputs, kernel, bias=outputs), dilation)
+        tensors = self._tensors(name, outputs, inputs, kernel, bias=outputs)
+        return Convolution(*tensors, dilation, stride, self._config.causal)
 
     def _tensors(self, name: str, *shape: int, bias: int) -> tuple[Tensor, Tensor]:
-        name = f"{PREFIX}.{name}.conv"
+        name = f"{self._prefix}{name}.conv"
         arrays = unnormed(self._checkpoint, name, *shape), self._checkpoint.tensor(f"{name}.bias", bias)
         weight, offset = (torch.tensor(array).to(self._device) for array in arrays)
         return weight, offset

@@ -8,6 +8,7 @@ know how a signal is cut into pieces.
 
 The convolutions look to both sides, the LSTM only back: so the LSTM's state is carried from piece to piece,
 and a piece needs a few frames more on each side for the convolutions, whose results there are dropped.
+Causal ones look only back, and need none after.
 """
 
 from pathlib import Path
@@ -19,7 +20,16 @@ from model_container.engine.config import CodecConfig
 from model_container.engine.weights import unnormed
 from model_container.graphs.builder import GraphBuilder
 
-PREFIX = "audio_encoder"
+PREFIX = "audio_encoder."  # within a MusicGen checkpoint
+LATENT = "encoder.layers.", "decoder.layers."  # what computes latents and sound
+
+
+def build_latent_codec(folder: Path, checkpoint: Checkpoint, config: CodecConfig) -> None:
+    """The same graphs from EnCodec's own checkpoint, for continuous latents: no codebooks.
+
+    Sound may then have any length: a last, partial frame is filled up as the published encoder does.
+    """
+    _write(folder, checkpoint, config, "")
 
 
 def build_codec(folder: Path, checkpoint: Checkpoint, config: CodecConfig) -> None:
@@ -32,19 +42,23 @@ def build_codec(folder: Path, checkpoint: Checkpoint, config: CodecConfig) -> No
     codec_latents: features [batch, width, n] of a whole signal → latents [batch, hidden, n].
     """
     np.save(folder / "codebooks.npy", _codebooks(checkpoint, config))
+    _write(folder, checkpoint, config, PREFIX)
+
+
+def _write(folder: Path, checkpoint: Checkpoint, config: CodecConfig, prefix: str) -> None:
     for name in ("lstm", "sound", "features", "latents"):
         with GraphBuilder(folder / f"codec_{name}.onnx") as graph:
-            getattr(_Codec(graph, checkpoint, config), name)()
+            getattr(_Codec(graph, checkpoint, config, prefix), name)()
 
 
 def _codebooks(checkpoint: Checkpoint, config: CodecConfig) -> FloatArray:
-    names = [f"{PREFIX}.quantizer.layers.{k}.codebook.embed" for k in range(config.codebooks)]
+    names = [f"{PREFIX}quantizer.layers.{k}.codebook.embed" for k in range(config.codebooks)]
     return np.stack([checkpoint.tensor(name, config.codebook_size, config.hidden) for name in names])
 
 
 class _Codec:
-    def __init__(self, graph: GraphBuilder, checkpoint: Checkpoint, config: CodecConfig) -> None:
-        self._graph, self._checkpoint, self._config = graph, checkpoint, config
+    def __init__(self, graph: GraphBuilder, checkpoint: Checkpoint, config: CodecConfig, prefix: str) -> None:
+        self._graph, self._checkpoint, self._config, self._prefix = graph, checkpoint, config, prefix
         self._width = config.filters * 2 ** len(config.ratios)
 
     def lstm(self) -> None:
@@ -123,18 +137,28 @@ class _Codec:
         graph = self._graph
         total = (kernel - 1) * dilation + 1 - stride
         if total:
-            pads = graph.integers(total - total // 2, total // 2)
+            pads = self._pads(value, total, stride)
             value = graph.node("Pad", value, pads, "", graph.integers(2), mode="reflect")
         weight, bias = self._normed(name, outputs, inputs, kernel, bias=outputs)
         return graph.node("Conv", value, weight, bias, strides=[stride], dilations=[dilation])
 
+    def _pads(self, value: str, total: int, stride: int) -> str:
+        graph = self._graph
+        if not self._config.causal:
+            return graph.integers(total - total // 2, total // 2)
+        if stride == 1:
+            return graph.integers(total, 0)
+        length = graph.node("Shape", value, start=2, end=3)
+        rest = graph.node("Mod", graph.node("Neg", length), graph.integers(stride))
+        return graph.node("Concat", graph.integers(total), rest, axis=0)
+
     def _spread(self, value: str, name: str, width: int, ratio: int) -> str:
         weight, bias = self._normed(name, width, width // 2, 2 * ratio, bias=width // 2)
-        pads = [ratio - ratio // 2, ratio // 2]
+        pads = [0, ratio] if self._config.causal else [ratio - ratio // 2, ratio // 2]
         return self._graph.node("ConvTranspose", value, weight, bias, strides=[ratio], pads=pads)
 
     def _normed(self, name: str, *shape: int, bias: int) -> tuple[str, str]:
-        name = f"{PREFIX}.{name}.conv"
+        name = f"{self._prefix}{name}.conv"
         weight = self._graph.constant(unnormed(self._checkpoint, name, *shape))
         return weight, self._graph.constant(self._checkpoint.tensor(f"{name}.bias", bias))
 
@@ -144,7 +168,8 @@ class _Codec:
         steps = inner = graph.transpose(value, 2, 0, 1)
         for i in range(self._config.lstm_layers):
             weights = [
-                self._gates(f"{PREFIX}.{name}.lstm", part, i) for part in ("weight_ih", "weight_hh", "bias")
+                self._gates(f"{self._prefix}{name}.lstm", part, i)
+                for part in ("weight_ih", "weight_hh", "bias")
             ]
             carried = ["", *states[i]] if states else []
             outputs = [f"lstm_{i}", *([f"next_h_{i}", f"next_c_{i}"] if states else [])]

@@ -4,7 +4,9 @@ Knows the safetensors format and which part is stored how. Must not know how a G
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +25,20 @@ def ask(weights: DecoderWeights) -> None:
     weights.heads()
 
 
-def write_tensors(file: Path, checkpoint: Checkpoint, unused: tuple[str, ...]) -> None:
-    """One tensor at a time; names stay as published. Those that end in one of `unused` are left out."""
+def write_tensors(
+    file: Path,
+    checkpoint: Checkpoint,
+    unused: tuple[str, ...],
+    parts: Mapping[str, tuple[str, Any]] = PARTS,
+) -> None:
+    """One tensor at a time; names stay as published. Those that end in one of `unused` are left out.
+
+    parts: safetensors' and numpy's type of all tensors whose names start so.
+    """
     header, offset = {}, 0
     tensors = [
         (name, shape, *kind)
-        for prefix, kind in PARTS.items()
+        for prefix, kind in parts.items()
         for name, shape in checkpoint.shapes(prefix).items()
         if not name.endswith(unused)
     ]

@@ -6,7 +6,8 @@ import wave
 import numpy as np
 import pytest
 
-from model_container.server.sounds import read_wav, resample
+from model_container.engine.resampling import resample
+from model_container.server.sounds import read_wav
 
 
 def written(sound: np.ndarray, rate: int, width: int) -> bytes:

@@ -43,7 +43,7 @@ def config(kind: str) -> dict[str, Any]:
     return {
         **(own if melody else {"model_type": "musicgen"}),
         "text_encoder": {**_text_config(), **TEXT},
-        "audio_encoder": _codec_config(),
+        "audio_encoder": codec_config(),
         "decoder": {
             "model_type": "musicgen_melody_decoder" if melody else "musicgen_decoder",
             "activation_function": "gelu",
@@ -64,7 +64,7 @@ def config(kind: str) -> dict[str, Any]:
 def tensors(kind: str) -> Tensors:
     """Every tensor of the checkpoint; each depends on its name alone."""
     shapes = dict([*_text(), *_decoder(kind), *_codec()])
-    return {name: _random(name, shape) for name, shape in shapes.items()}
+    return {name: random(name, shape) for name, shape in shapes.items()}
 
 
 def tokenizer() -> Tokenizer:
@@ -88,7 +88,7 @@ def save(file: Path, every: Tensors, *, half: bool = False) -> None:
     file.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(parts))
 
 
-def _random(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def random(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     values = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape, np.float32)
     if name.endswith(("norm.weight", "weight_g")):
         return 1 + 0.2 * values
@@ -110,7 +110,7 @@ def _text_config() -> dict[str, Any]:
     }
 
 
-def _codec_config() -> dict[str, Any]:
+def codec_config() -> dict[str, Any]:
     return {
         "model_type": "encodec",
         "audio_channels": 1,
@@ -190,33 +190,44 @@ def _codec() -> Shapes:
         yield f"{book}.embed_avg", (VOCABULARY, CODEC_HIDDEN)
         yield f"{book}.cluster_size", (VOCABULARY,)
         yield f"{book}.inited", (1,)
-    encoder = [(0, 1, FILTERS, 7), (15, width, CODEC_HIDDEN, 7)]
-    decoder = [(0, CODEC_HIDDEN, width, 7), (15, FILTERS, 1, 7)]
-    for level, ratio in enumerate(RATIOS):
-        wide = width >> level
-        yield from _convolution(f"decoder.layers.{3 * level + 3}", (wide, wide // 2, 2 * ratio), wide // 2)
-        yield from _residual(f"decoder.layers.{3 * level + 4}", wide // 2)
+    for name, shape, bias in convolutions(RATIOS, FILTERS, CODEC_HIDDEN):
+        yield from convolution(name, shape, bias)
+    for level in range(len(RATIOS)):
         layer = 3 * (len(RATIOS) - 1 - level)
-        yield from _residual(f"encoder.layers.{layer + 1}", wide // 2)
-        encoder.append((layer + 3, wide // 2, wide, 2 * ratio))
-    for side, convolutions, lstm in (("encoder", encoder, 13), ("decoder", decoder, 1)):
-        for layer, inputs, outputs, kernel in convolutions:
-            yield from _convolution(f"{side}.layers.{layer}", (outputs, inputs, kernel), outputs)
-        yield from _lstm(f"audio_encoder.{side}.layers.{lstm}.lstm", width)
+        yield from residual(f"decoder.layers.{3 * level + 4}", width >> (level + 1))
+        yield from residual(f"encoder.layers.{layer + 1}", width >> (level + 1))
+    for name in ("encoder.layers.13", "decoder.layers.1"):
+        yield from lstm(f"audio_encoder.{name}.lstm", width)
 
 
-def _residual(name: str, width: int) -> Shapes:
-    yield from _convolution(f"{name}.block.1", (width // 2, width, 3), width // 2)
-    yield from _convolution(f"{name}.block.3", (width, width // 2, 1), width)
+def convolutions(
+    ratios: tuple[int, ...], filters: int, hidden: int
+) -> Iterator[tuple[str, tuple[int, int, int], int]]:
+    """EnCodec's convolutions outside residual blocks: name, weight, bias."""
+    width = filters * 2 ** len(ratios)
+    yield "encoder.layers.0", (filters, 1, 7), filters
+    yield "encoder.layers.15", (hidden, width, 7), hidden
+    yield "decoder.layers.0", (width, hidden, 7), width
+    yield "decoder.layers.15", (1, filters, 7), 1
+    for level, ratio in enumerate(ratios):
+        wide = width >> level
+        yield f"decoder.layers.{3 * level + 3}", (wide, wide // 2, 2 * ratio), wide // 2
+        layer = 3 * (len(ratios) - 1 - level)
+        yield f"encoder.layers.{layer + 3}", (wide, wide // 2, 2 * ratio), wide
 
 
-def _convolution(name: str, shape: tuple[int, int, int], bias: int) -> Shapes:
-    yield f"audio_encoder.{name}.conv.weight_g", (shape[0], 1, 1)
-    yield f"audio_encoder.{name}.conv.weight_v", shape
-    yield f"audio_encoder.{name}.conv.bias", (bias,)
+def residual(name: str, width: int, prefix: str = "audio_encoder.") -> Shapes:
+    yield from convolution(f"{name}.block.1", (width // 2, width, 3), width // 2, prefix)
+    yield from convolution(f"{name}.block.3", (width, width // 2, 1), width, prefix)
 
 
-def _lstm(name: str, width: int) -> Shapes:
+def convolution(name: str, shape: tuple[int, int, int], bias: int, prefix: str = "audio_encoder.") -> Shapes:
+    yield f"{prefix}{name}.conv.weight_g", (shape[0], 1, 1)
+    yield f"{prefix}{name}.conv.weight_v", shape
+    yield f"{prefix}{name}.conv.bias", (bias,)
+
+
+def lstm(name: str, width: int) -> Shapes:
     for layer in range(2):
         for kind in ("ih", "hh"):
             yield f"{name}.weight_{kind}_l{layer}", (4 * width, width)
