@@ -83,6 +83,10 @@ REFERENCE = Environment(
     torch="2.13.0",
 )
 
+DEPLOY = Environment(
+    ".local/deploy", ("deploy/requirements.txt",), "what deploys to Modal (about 60 MB, once)"
+)
+
 
 def ensure_node() -> None:
     """Raises LocalError unless a new enough Node.js is on the PATH."""
@@ -184,6 +188,7 @@ def main(names: list[str]) -> int:
         "emulator": EMULATOR.ensure,
         "engine": ENGINE.ensure,
         "reference": REFERENCE.ensure,
+        "deploy": DEPLOY.ensure,
         "cdk": ensure_cdk,
     }
     try:
