@@ -1,5 +1,7 @@
 """What lasts: the two tables, the buckets of audio and of access logs, the secrets. Nothing here computes."""
 
+from dataclasses import dataclass
+
 from aws_cdk import CfnOutput, Duration, SecretValue, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
@@ -16,6 +18,14 @@ RETENTIONS = (1, 30)
 """Days that audio lives: the first segment of its key, `audio/{days}d/`, decides."""
 
 
+@dataclass(frozen=True)
+class ReplicateSecrets:
+    """Two, as two functions read them: the one that asks, and the one that is told."""
+
+    token: secretsmanager.Secret
+    webhook: secretsmanager.Secret
+
+
 class Data(Stack):
     def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
         super().__init__(scope, id, description=f"Cadenza ({stage.name}): jobs, ledger, audio, secrets")
@@ -30,6 +40,7 @@ class Data(Stack):
         self.provenance = self._provenance()
         self.webhook = self._webhook()
         self.acestep = self._acestep() if stage.acestep is not None else None
+        self.replicate = self._replicate() if stage.replicate is not None else None
         CfnOutput(self, "TableName", value=self.jobs.table_name)
         CfnOutput(self, "LedgerTableName", value=self.ledger.table_name)
         CfnOutput(self, "MusicBucketName", value=self.audio.bucket_name)
@@ -143,6 +154,25 @@ class Data(Stack):
         reason = "Keys of another service: whoever runs that one issues them, and an operator puts them here."
         accept(secret, "SMG4", reason)
         CfnOutput(self, "AceStepSecretName", value=secret.secret_name)
+        return secret
+
+    def _replicate(self) -> ReplicateSecrets:
+        return ReplicateSecrets(
+            token=self._of_replicate("ReplicateToken", "Replicate's API token; empty until filled"),
+            webhook=self._of_replicate("ReplicateWebhook", "Replicate's webhook signing secret, whsec_…"),
+        )
+
+    def _of_replicate(self, id: str, description: str) -> secretsmanager.Secret:
+        secret = secretsmanager.Secret(
+            self,
+            id,
+            description=description,
+            # A space: the service takes no empty secret, and readers strip it.
+            secret_string_value=SecretValue.unsafe_plain_text(" "),
+            removal_policy=removal(self.stage),
+        )
+        accept(secret, "SMG4", "Replicate issues it, and an operator puts it here.")
+        CfnOutput(self, f"{id}SecretName", value=secret.secret_name)
         return secret
 
 

@@ -16,6 +16,7 @@ def api(data: Data, queues: Queues) -> list[Right]:
         _table("Ledger", data.ledger, "GetItem", "PutItem", "UpdateItem"),
         _send("SubmitJobs", queues.jobs),
         _objects("Audio", data, ("audio",), "GetObject", "DeleteObject"),
+        *([_secret("HearReplicate", data.replicate.webhook)] if data.replicate is not None else []),
     ]
 
 
@@ -31,6 +32,7 @@ def conductor(data: Data, queues: Queues) -> list[Right]:
         Right("TellAbsent", ["s3:ListBucket"], [data.audio_arn]),
         _secret("SignAudio", data.provenance),
         *([_secret("AskAceStep", data.acestep)] if data.acestep is not None else []),
+        *([_secret("AskReplicate", data.replicate.token)] if data.replicate is not None else []),
     ]
 
 

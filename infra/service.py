@@ -18,6 +18,7 @@ from lambdas.settings import (
     ConductorSettings,
     CourierSettings,
     JanitorSettings,
+    ReplicateSettings,
 )
 
 API = Shape(assets.API, "lambdas.api.handler", seconds=TIMEOUT_SECONDS, memory_mb=512)
@@ -36,13 +37,15 @@ class Service(Stack):
             job_visibility=CONDUCTOR.seconds * stage.visibility_multiple,
             delivery_visibility=COURIER.seconds * stage.visibility_multiple,
         )
+        api = self._api()
+        # Before the conductor, which tells hosts of models where to call.
+        self.gateway = Gateway(self, "Gateway", stage=stage, function=api.function)
         self.functions = {
-            "api": self._api(),
+            "api": api,
             "conductor": self._conductor(),
             "courier": self._courier(),
             "janitor": self._janitor(),
         }
-        self.gateway = Gateway(self, "Gateway", stage=stage, function=self.functions["api"].function)
         CfnOutput(self, "ApiUrl", value=self.gateway.url)
         CfnOutput(self, "GenerateEndpoint", value=f"{self.gateway.url}/generate")
         CfnOutput(self, "QueueUrl", value=self.queues.jobs.queue_url)
@@ -50,6 +53,7 @@ class Service(Stack):
         CfnOutput(self, "DeliveriesQueueUrl", value=self.queues.deliveries.queue_url)
 
     def _api(self) -> PythonFunction:
+        secrets = self.data.replicate
         settings = ApiSettings(
             stage=self.stage.name,
             jobs_table=self.data.jobs.table_name,
@@ -60,6 +64,7 @@ class Service(Stack):
             accepted_licences=self.stage.accepted_licences,
             retention_days=self.stage.audio_days,
             link_minutes=self.stage.link_minutes,
+            replicate_webhook_secret=secrets.webhook.secret_arn if secrets is not None else None,
         )
         api = PythonFunction(
             self,
@@ -85,6 +90,7 @@ class Service(Stack):
             mock=self.stage.mock,
             container_url=self.stage.container_url,
             acestep=self._acestep(),
+            replicate=self._replicate(),
             redelivery_seconds=self.stage.redelivery_seconds,
         )
         conductor = PythonFunction(
@@ -104,6 +110,16 @@ class Service(Stack):
         if server is None or secret is None:
             return None
         return AceStepSettings(**server.model_dump(), credentials_secret=secret.secret_arn)
+
+    def _replicate(self) -> ReplicateSettings | None:
+        model, secrets = self.stage.replicate, self.data.replicate
+        if model is None or secrets is None:
+            return None
+        return ReplicateSettings(
+            **model.model_dump(),
+            token_secret=secrets.token.secret_arn,
+            webhook_url=f"{self.gateway.url}/callbacks/replicate",
+        )
 
     def _courier(self) -> PythonFunction:
         settings = CourierSettings(

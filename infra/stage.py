@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lambdas.core.models import CATALOGUE
-from lambdas.settings import AceStep, Address, Chains, Mock
+from lambdas.settings import AceStep, Address, Chains, Mock, Replicate
 
 Lookup = Callable[[str], object]
 """The app's context: name → value, None when absent."""
@@ -43,6 +43,8 @@ class Stage(BaseModel):
     """Where the model container answers, for chains that name the host `container`."""
     acestep: AceStep | None = None
     """Where an ACE-Step server answers, for chains that name the host `acestep`."""
+    replicate: Replicate | None = None
+    """Which MusicGen at Replicate, for chains that name the host `replicate`."""
     audio_days: Literal[1, 30] = 1
     link_minutes: int = Field(60, ge=1, le=720)
 
@@ -87,6 +89,8 @@ class Stage(BaseModel):
                 raise ValueError(f"chains gives {name} to the container: set container_url to its address")
             if "acestep" in hosts and self.acestep is None:
                 raise ValueError(f"chains gives {name} to acestep: set acestep to its server's values")
+            if "replicate" in hosts and self.replicate is None:
+                raise ValueError(f"chains gives {name} to Replicate: set replicate to a version and hardware")
         return self
 
     @classmethod

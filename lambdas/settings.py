@@ -42,6 +42,30 @@ class AceStepSettings(AceStep):
     """By name: JSON with any of `api_key`, `modal_key` and `modal_secret`."""
 
 
+ReplicateHardware = Literal["t4", "l40s", "a100-80gb", "h100"]
+"""What Replicate runs models on; a second of each has a price."""
+
+
+class Replicate(BaseModel):
+    """MusicGen at Replicate: which version of meta/musicgen, on what, and how long a prediction may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    hardware: ReplicateHardware
+    """As the model's page at Replicate says; it only decides what its seconds are said to cost."""
+    cancel_after: Annotated[int, Field(ge=30, le=1800)] = 900
+    """Seconds after which a prediction ends by itself, whether or not anybody still waits for it."""
+    base_url: Address = "https://api.replicate.com/v1"
+
+
+class ReplicateSettings(Replicate):
+    token_secret: str
+    """By name: the API token, as plain text."""
+    webhook_url: Address | None = None
+    """Where Replicate tells of a prediction's end; None leaves it at asking."""
+
+
 class Settings(BaseModel):
     """What every function knows. One JSON object in one variable; names and URLs need no escaping in it."""
 
@@ -67,6 +91,7 @@ class ApiSettings(Settings):
     accepted_licences: tuple[str, ...] = ()
     retention_days: int = 1
     link_minutes: int = 60
+    replicate_webhook_secret: str | None = None
 
 
 class ConductorSettings(Settings):
@@ -79,6 +104,7 @@ class ConductorSettings(Settings):
     mock: Mock = "music"
     container_url: Address | None = None
     acestep: AceStepSettings | None = None
+    replicate: ReplicateSettings | None = None
     lease_seconds: int = 150
     redelivery_seconds: int = 5
 

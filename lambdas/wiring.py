@@ -17,6 +17,7 @@ from lambdas.settings import (
     ConductorSettings,
     CourierSettings,
     JanitorSettings,
+    ReplicateSettings,
 )
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ def _backends(settings: ConductorSettings) -> "dict[str, Backend]":
         hosts["container"] = ContainerBackend(settings.container_url, PoolManager())
     if settings.acestep is not None:
         hosts["acestep"] = _acestep(settings.acestep)
+    if settings.replicate is not None:
+        hosts["replicate"] = _replicate(settings.replicate)
     return hosts
 
 
@@ -164,6 +167,26 @@ def _acestep(settings: AceStepSettings) -> "Backend":
         usd_per_second=priced,
         expected_s=ACE_STEP.work_per_second,
         planning=settings.planning,
+    )
+
+
+def _replicate(settings: ReplicateSettings) -> "Backend":
+    from urllib3 import PoolManager
+
+    from lambdas.aws import clients
+    from lambdas.aws.secrets import secret
+    from lambdas.backends.replicate import ReplicateBackend
+    from lambdas.backends.upload import put
+
+    return ReplicateBackend(
+        version=settings.version,
+        hardware=settings.hardware,
+        token=lambda: secret(clients.secrets(), settings.token_secret),
+        http=PoolManager(),
+        put=put,
+        base_url=settings.base_url,
+        webhook_url=settings.webhook_url,
+        cancel_after=settings.cancel_after,
     )
 
 
