@@ -28,12 +28,12 @@ def test_the_documented_example_is_genuine():
 
 
 @pytest.mark.parametrize("seconds", [-300, -299, 299, 300])
-def test_a_message_may_be_five_minutes_off(seconds: int):
+def test_a_message_may_be_five_minutes_off(seconds: int) -> None:
     assert is_genuine(now=THEN + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("seconds", [-86400, -301, 301, 86400])
-def test_an_older_message_and_one_from_the_future_are_not_heard(seconds: int):
+def test_an_older_message_and_one_from_the_future_are_not_heard(seconds: int) -> None:
     assert not is_genuine(now=THEN + timedelta(seconds=seconds))
 
 
@@ -44,7 +44,7 @@ def test_one_of_several_signatures_is_enough():
 
 
 @pytest.mark.parametrize("secrets", [f"{OTHER} {SECRET}", f"{SECRET}\n{OTHER}"])
-def test_one_of_several_secrets_is_enough(secrets: str):
+def test_one_of_several_secrets_is_enough(secrets: str) -> None:
     assert is_genuine(secrets)
 
 
@@ -73,7 +73,7 @@ def test_no_secret_verifies_nothing():
         {"signature": "v1,ﾩ"},
     ],
 )
-def test_whatever_was_not_signed_is_not_genuine(changes: dict[str, str]):
+def test_whatever_was_not_signed_is_not_genuine(changes: dict[str, str]) -> None:
     assert not is_genuine(**changes)  # type: ignore[arg-type]
 
 
@@ -84,6 +84,6 @@ def test_a_sender_cannot_make_us_compare_for_ever():
 
 
 @pytest.mark.parametrize("text", ["whsec_", "secret", "whsec_%%%", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
-def test_what_is_no_secret_is_not_taken_for_one(text: str):
+def test_what_is_no_secret_is_not_taken_for_one(text: str) -> None:
     with pytest.raises(ValueError, match="whsec_"):
         secrets_in(text)
