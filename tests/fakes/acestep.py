@@ -57,6 +57,8 @@ class Task:
 class AceStep:
     """Serves on a free port while the `with` block lasts. `answers` come first, then the contract."""
 
+    waits, works = WAITS, WORKS
+
     def __init__(
         self, clock: Clock, key: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
@@ -123,7 +125,7 @@ class AceStep:
             return _refused(429, "Server busy: queue is full")
         id = f"550e8400-e29b-41d4-a716-{len(self.tasks):012d}"
         self.tasks[id] = Task(asked, files, self.clock().timestamp())
-        place = sum(self._age(task) < WAITS for task in self.tasks.values())
+        place = sum(self._age(task) < self.waits for task in self.tasks.values())
         return _wrapped({"task_id": id, "status": "queued", "queue_position": place})
 
     def _age(self, task: Task) -> float:
@@ -143,11 +145,15 @@ class AceStep:
         age = self._age(task)
         if task.error is not None:
             return 2, {"file": "", "progress": 0.0, "stage": "failed", "error": task.error}
-        if age < WAITS:
+        if age < self.waits:
             return 0, {"file": "", "progress": 0.0, "stage": "queued", "error": None}
-        if age < WORKS:
+        if age < self.works:
             making = "Generating music (batch size: 1)..."
-            return 0, {"file": "", "progress": (age - WAITS) / (WORKS - WAITS), "stage": making}
+            return 0, {
+                "file": "",
+                "progress": (age - self.waits) / (self.works - self.waits),
+                "stage": making,
+            }
         made = {
             "file": f"/v1/audio?path={quote(f'{FOLDER}/{id}.wav', safe='')}",
             "progress": 1.0,
