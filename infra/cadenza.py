@@ -4,6 +4,7 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.data import Data
+from infra.inference import Inference
 from infra.service import Service
 from infra.stage import Stage
 from infra.watch import Watch
@@ -17,6 +18,8 @@ def compose(app: App) -> Stage:
     data = Data(app, f"{name}-Data", stage=stage)
     service = Service(app, f"{name}-Service", stage=stage, data=data)
     Web(app, f"{name}-Web", stage=stage, data=data, service=service)
+    if stage.endpoint is not None:
+        Inference(app, f"{name}-Inference", stage=stage, hosting=stage.endpoint, data=data, service=service)
     Watch(app, f"{name}-Watch", stage=stage, service=service)
     Tags.of(app).add("cadenza-stage", stage.name)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -39,6 +39,8 @@ class Data(Stack):
         self.audio_arn = self.export_value(self.audio.bucket_arn, name=self.audio_export)
         self.provenance = self._provenance()
         self.webhook = self._webhook()
+        self.weights = self._weights() if stage.endpoint and stage.endpoint.weights is None else None
+        self.weights_export = f"{id}-WeightsArn"
         self.acestep = self._acestep() if stage.acestep is not None else None
         self.replicate = self._replicate() if stage.replicate is not None else None
         CfnOutput(self, "TableName", value=self.jobs.table_name)
@@ -87,7 +89,7 @@ class Data(Stack):
         )
 
     def _audio(self) -> s3.Bucket:
-        expiries = {f"audio/{days}d/": days for days in RETENTIONS} | {"raw/": 1}
+        expiries = {f"audio/{days}d/": days for days in RETENTIONS} | {"raw/": 1, "uploads/": 1}
         return private_bucket(
             self,
             "Audio",
@@ -101,10 +103,10 @@ class Data(Stack):
                     id="abort uploads", abort_incomplete_multipart_upload_after=Duration.days(1)
                 ),
             ],
-            # Links are presigned, so the origin says nothing about who may read; any page may play them.
+            # Links and forms are presigned, so the origin says nothing about who may use them; any page may.
             cors=[
                 s3.CorsRule(
-                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
+                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.POST],
                     allowed_origins=["*"],
                     allowed_headers=["*"],
                     exposed_headers=["Content-Length", "Content-Range", "ETag", "Accept-Ranges"],
@@ -114,6 +116,21 @@ class Data(Stack):
             server_access_logs_bucket=self.logs,
             server_access_logs_prefix="audio/",
         )
+
+    def _weights(self) -> s3.Bucket:
+        """A folder for each model that an endpoint may be given; model_container.publish fills it."""
+        bucket = private_bucket(
+            self,
+            "Weights",
+            self.stage,
+            lifecycle_rules=[
+                s3.LifecycleRule(id="abort uploads", abort_incomplete_multipart_upload_after=Duration.days(7))
+            ],
+            server_access_logs_bucket=self.logs,
+            server_access_logs_prefix="weights/",
+        )
+        CfnOutput(self, "WeightsBucketName", value=bucket.bucket_name)
+        return bucket
 
     def _provenance(self) -> secretsmanager.Secret:
         secret = secretsmanager.Secret(

@@ -1,5 +1,6 @@
 """What each function may do, and nothing else. Read it as the list it is; the tests hold its lines."""
 
+from aws_cdk import Aws
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -7,6 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from infra.data import BY_OWNER, PENDING, Data
 from infra.functions import Right
 from infra.queues import Queues
+from infra.stage import Stage
 
 
 def api(data: Data, queues: Queues) -> list[Right]:
@@ -17,6 +19,8 @@ def api(data: Data, queues: Queues) -> list[Right]:
         _send("SubmitJobs", queues.jobs),
         _objects("Audio", data, ("audio",), "GetObject", "DeleteObject"),
         *([_secret("HearReplicate", data.replicate.webhook)] if data.replicate is not None else []),
+        # A form can do what its signer may.
+        _objects("Uploads", data, ("uploads",), "GetObject", "PutObject"),
     ]
 
 
@@ -28,11 +32,13 @@ def conductor(data: Data, queues: Queues) -> list[Right]:
         _send("CheckAgain", queues.jobs),
         _send("Announce", queues.deliveries),
         _objects("Audio", data, ("audio", "raw"), "GetObject", "PutObject", "DeleteObject"),
+        _objects("Uploads", data, ("uploads",), "GetObject"),
         # S3 says 404 for an absent object only to who may list; to others it says 403.
         Right("TellAbsent", ["s3:ListBucket"], [data.audio_arn]),
         _secret("SignAudio", data.provenance),
         *([_secret("AskAceStep", data.acestep)] if data.acestep is not None else []),
         *([_secret("AskReplicate", data.replicate.token)] if data.replicate is not None else []),
+        *_endpoint(data.stage),
     ]
 
 
@@ -53,6 +59,14 @@ def janitor(data: Data, queues: Queues) -> list[Right]:
         _send("Resubmit", queues.jobs),
         Right("ReadDeadLetters", ["sqs:ReceiveMessage"], [queues.dead_jobs.queue_arn]),
     ]
+
+
+def _endpoint(stage: Stage) -> list[Right]:
+    if stage.endpoint is None:
+        return []
+    action = "InvokeEndpointAsync" if stage.endpoint.mode == "async" else "InvokeEndpoint"
+    arn = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:endpoint/{stage.endpoint_name}"
+    return [Right("AskEndpoint", [f"sagemaker:{action}"], [arn])]
 
 
 def _table(name: str, table: dynamodb.Table, *actions: str) -> Right:

@@ -9,6 +9,7 @@ from infra import assets, rights
 from infra.data import Data
 from infra.functions import PythonFunction, Shape
 from infra.gateway import TIMEOUT_SECONDS, Gateway
+from infra.notices import Notices
 from infra.queues import Queues
 from infra.rules import accept
 from infra.stage import Stage
@@ -19,6 +20,7 @@ from lambdas.settings import (
     CourierSettings,
     JanitorSettings,
     ReplicateSettings,
+    SageMakerSettings,
 )
 
 API = Shape(assets.API, "lambdas.api.handler", seconds=TIMEOUT_SECONDS, memory_mb=512)
@@ -40,6 +42,9 @@ class Service(Stack):
         api = self._api()
         # Before the conductor, which tells hosts of models where to call.
         self.gateway = Gateway(self, "Gateway", stage=stage, function=api.function)
+        # SageMaker tells only of what it was asked to do and not waited for.
+        asynchronous = stage.endpoint is not None and stage.endpoint.mode == "async"
+        self.notices = Notices(self, "Notices", jobs=self.queues.jobs) if asynchronous else None
         self.functions = {
             "api": api,
             "conductor": self._conductor(),
@@ -64,6 +69,8 @@ class Service(Stack):
             accepted_licences=self.stage.accepted_licences,
             retention_days=self.stage.audio_days,
             link_minutes=self.stage.link_minutes,
+            deadline_minutes=self.stage.deadline_minutes,
+            breaker=self.stage.breaker,
             replicate_webhook_secret=secrets.webhook.secret_arn if secrets is not None else None,
         )
         api = PythonFunction(
@@ -74,7 +81,7 @@ class Service(Stack):
             settings=settings,
             rights=rights.api(self.data, self.queues),
         )
-        self._accept_keys(api, "audio")
+        self._accept_keys(api, "audio", "uploads")
         return api
 
     def _conductor(self) -> PythonFunction:
@@ -90,7 +97,9 @@ class Service(Stack):
             mock=self.stage.mock,
             container_url=self.stage.container_url,
             acestep=self._acestep(),
+            sagemaker=self._sagemaker(),
             replicate=self._replicate(),
+            breaker=self.stage.breaker,
             redelivery_seconds=self.stage.redelivery_seconds,
         )
         conductor = PythonFunction(
@@ -102,8 +111,19 @@ class Service(Stack):
             rights=rights.conductor(self.data, self.queues),
         )
         conductor.consume(self.queues.jobs, concurrency=self.stage.concurrent_jobs)
-        self._accept_keys(conductor, "audio", "raw")
+        self._accept_keys(conductor, "audio", "raw", "uploads")
         return conductor
+
+    def _sagemaker(self) -> SageMakerSettings | None:
+        hosting = self.stage.endpoint
+        if hosting is None:
+            return None
+        return SageMakerSettings(
+            endpoint=self.stage.endpoint_name,
+            mode=hosting.mode,
+            model=hosting.model,
+            hardware=hosting.hardware,
+        )
 
     def _acestep(self) -> AceStepSettings | None:
         server, secret = self.stage.acestep, self.data.acestep

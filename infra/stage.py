@@ -8,8 +8,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from infra.hosting import HOST, Hosting, folded, names
 from lambdas.core.models import CATALOGUE
-from lambdas.settings import AceStep, Address, Chains, Mock, Replicate
+from lambdas.settings import AceStep, Address, BreakerSettings, Chains, Mock, Replicate
 
 Lookup = Callable[[str], object]
 """The app's context: name → value, None when absent."""
@@ -41,6 +42,8 @@ class Stage(BaseModel):
     """Licences of models that are not free for every use; chains may name such a model only if it is here."""
     container_url: Address | None = None
     """Where the model container answers, for chains that name the host `container`."""
+    endpoint: Hosting | None = None
+    """The SageMaker endpoint behind the host `sagemaker`; none, and no cost while idle, unless asked for."""
     acestep: AceStep | None = None
     """Where an ACE-Step server answers, for chains that name the host `acestep`."""
     replicate: Replicate | None = None
@@ -55,6 +58,9 @@ class Stage(BaseModel):
     """A queue's visibility timeout in units of its function's timeout; AWS advises 6 in production."""
     redelivery_seconds: int = Field(5, ge=0, le=60)
     """Before a job's message whose handling broke is tried again the first time; it doubles from there."""
+    deadline_minutes: int = Field(60, ge=5, le=24 * 60)
+    """After which a job that is not ready has failed."""
+    breaker: BreakerSettings = BreakerSettings()
 
     log_days: LogDays
     alarm_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$")
@@ -93,6 +99,22 @@ class Stage(BaseModel):
                 raise ValueError(f"chains gives {name} to Replicate: set replicate to a version and hardware")
         return self
 
+    @model_validator(mode="after")
+    def _endpoint_hosts_its_model_alone(self) -> Self:
+        for name in (name for name, hosts in self.chains.items() if HOST in hosts):
+            if self.endpoint is None:
+                raise ValueError(f"chains gives {name} to {HOST}: choose endpoint=serverless, gpu or async")
+            if self.endpoint.model != name:
+                raise ValueError(
+                    f"chains gives {name} to {HOST}; its endpoint_model is {self.endpoint.model}"
+                )
+        return self
+
+    @property
+    def endpoint_name(self) -> str:
+        """Fixed, so that who asks it needs nothing from the stack that makes it."""
+        return f"cadenza-{self.name}"
+
     @classmethod
     def from_context(cls, lookup: Lookup) -> Self:
         """The stage that `-c stage=…` names, any of its values overridden by `-c value=…` (or `MOCK`)."""
@@ -104,13 +126,13 @@ class Stage(BaseModel):
         if name not in stages:
             raise StageError(f"no stage {name!r} in cdk.json; it has {', '.join(stages)}")
         try:
-            return cls.model_validate({**stages[name], **_overrides(lookup), "name": name})
+            return cls.model_validate(folded({**stages[name], **_overrides(lookup), "name": name}))
         except ValidationError as error:
             raise StageError(f"stage {name!r}: {_explain(error)}") from None
 
 
 def _overrides(lookup: Lookup) -> dict[str, object]:
-    values = {field: lookup(field) for field in Stage.model_fields if field != "name"}
+    values = {field: lookup(field) for field in (*Stage.model_fields, *names()) if field != "name"}
     values["mock"] = lookup("MOCK") or values["mock"]
     return {field: value for field, value in values.items() if value is not None}
 

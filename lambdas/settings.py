@@ -17,6 +17,9 @@ Chains = dict[str, tuple[str, ...]]
 
 Mock = Literal["music", "silence"]
 
+HostingMode = Literal["serverless", "gpu", "async"]
+"""How SageMaker hosts: paid by the second on CPUs; instances that stay up; instances that come and go."""
+
 Address = Annotated[str, Field(pattern=r"^https?://[^/@?#\s]+(/[^?#\s]*)?$")]
 """A plain address: credentials have no place in the environment."""
 
@@ -40,6 +43,18 @@ class AceStep(BaseModel):
 class AceStepSettings(AceStep):
     credentials_secret: str
     """By name: JSON with any of `api_key`, `modal_key` and `modal_secret`."""
+
+
+class SageMakerSettings(BaseModel):
+    """The endpoint that the host `sagemaker` is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint: str
+    mode: HostingMode
+    model: str
+    hardware: str
+    """What it runs on, in the words of the table of prices."""
 
 
 ReplicateHardware = Literal["t4", "l40s", "a100-80gb", "h100"]
@@ -83,6 +98,18 @@ class Settings(BaseModel):
         return cls.model_validate_json(env[VARIABLE])
 
 
+class BreakerSettings(BaseModel):
+    """When a host that fails is left alone, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    failures: int = Field(5, ge=1, le=1000)
+    within_seconds: float = Field(60, gt=0, le=3600)
+    rest_seconds: float = Field(30, gt=0, le=3600)
+    """After the first opening; each further one doubles it."""
+    longest_rest_seconds: float = Field(600, gt=0, le=24 * 3600)
+
+
 class ApiSettings(Settings):
     ledger_table: str
     audio_bucket: str
@@ -91,6 +118,8 @@ class ApiSettings(Settings):
     accepted_licences: tuple[str, ...] = ()
     retention_days: int = 1
     link_minutes: int = 60
+    deadline_minutes: int = 60
+    breaker: BreakerSettings = BreakerSettings()
     replicate_webhook_secret: str | None = None
 
 
@@ -105,6 +134,8 @@ class ConductorSettings(Settings):
     container_url: Address | None = None
     acestep: AceStepSettings | None = None
     replicate: ReplicateSettings | None = None
+    sagemaker: SageMakerSettings | None = None
+    breaker: BreakerSettings = BreakerSettings()
     lease_seconds: int = 150
     redelivery_seconds: int = 5
 

@@ -78,3 +78,72 @@ def test_a_wrong_value_gets_one_clear_line(values: dict[str, Any], said: str) ->
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+HOSTED = {"endpoint": "async", "accepted_licences": ["CC-BY-NC-4.0"]}
+
+
+def test_an_endpoint_has_sensible_values_and_any_of_them_can_be_said() -> None:
+    sensible, said = read(**HOSTED).endpoint, read(**HOSTED, endpoint_instances="3").endpoint
+
+    assert sensible is not None
+    assert said is not None
+    assert (sensible.model, sensible.instance, sensible.instances) == ("musicgen-small", "ml.g5.xlarge", 1)
+    assert said.instances == 3
+
+
+def test_a_stage_with_values_for_an_endpoint_and_no_mode_has_none() -> None:
+    assert read(endpoint_instance="ml.g6.xlarge").endpoint is None
+
+
+def test_an_endpoint_stands_before_a_models_other_hosts_and_after_what_chains_say_themselves() -> None:
+    hosts = {**HOSTED, "container_url": "http://10.0.0.7:8080"}
+    unsaid = {"mock": ["mock"], "musicgen-small": ["container"]}
+    said = {"mock": ["mock"], "musicgen-small": ["container", "sagemaker"]}
+
+    assert list(read(**hosts, chains=unsaid).chains.items()) == [
+        ("musicgen-small", ("sagemaker", "container")),
+        ("mock", ("mock",)),
+    ]
+    assert read(**hosts, chains=said).chains == {name: tuple(each) for name, each in said.items()}
+
+
+def test_a_trained_cascade_is_hosted_without_any_licence_to_accept() -> None:
+    assert read(endpoint="serverless", endpoint_model="cascade").chains["cascade"] == ("sagemaker",)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"endpoint": "async"}, 'add "CC-BY-NC-4.0" to the stage\'s accepted_licences'),
+        ({**HOSTED, "endpoint": "fast"}, "endpoint.mode: "),
+        ({**HOSTED, "endpoint_model": "mock"}, "an endpoint can host cascade, musicgen-small"),
+        ({**HOSTED, "endpoint_model": "musicbox"}, "endpoint_model is 'musicbox'"),
+        (
+            {**HOSTED, "endpoint": "serverless", "endpoint_model": "musicgen-medium"},
+            "no GPU, at most 6144 MB, 60 s for an answer",
+        ),
+        (
+            {**HOSTED, "endpoint": "serverless", "endpoint_model": "musicgen-large"},
+            "new accounts have no quota until they ask AWS for it",
+        ),
+        ({**HOSTED, "endpoint": "serverless", "endpoint_memory_mb": "8192"}, "endpoint.memory_mb: "),
+        ({**HOSTED, "endpoint_instance": "g5.xlarge"}, "endpoint.instance: "),
+        ({**HOSTED, "endpoint_image": "docker.io/me/cadenza:1"}, "endpoint.image: "),
+        ({**HOSTED, "endpoint_weights": "s3://bucket/no-slash"}, "endpoint.weights: "),
+        (
+            {"chains": {"cascade": ["sagemaker"]}},
+            "chains gives cascade to sagemaker: choose endpoint=serverless, gpu or async",
+        ),
+        (
+            {**HOSTED, "chains": {"cascade": ["sagemaker"]}},
+            "chains gives cascade to sagemaker; its endpoint_model is musicgen-small",
+        ),
+    ],
+)
+def test_a_wrong_value_about_the_endpoint_gets_one_clear_line(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(StageError) as caught:
+        read(**values)
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,134 @@
+"""What an endpoint's container is run as: its image, its weights, and the role with the rights to both.
+
+The container itself uses none of these rights: songs go in and out by presigned addresses. SageMaker does,
+to start it, to keep its log, and in `async` to store answers and tell of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Aws
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.assets import ROOT
+from infra.data import Data
+from infra.functions import Right
+from infra.hosting import Hosting
+from infra.notices import Notices
+from infra.rules import accept
+
+ANSWERS = "raw/endpoint-answers"
+FAILURES = "raw/endpoint-failures"
+"""Below `raw/`, which the conductor may read, and where nothing lives for longer than a day."""
+
+PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability")
+LOG = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
+
+
+@dataclass(frozen=True)
+class Image:
+    uri: str
+    repository_arn: str
+
+
+def image(scope: Construct, hosting: Hosting) -> Image:
+    """The one in ECR that the stage names, or ours, built when the stack is deployed."""
+    if hosting.image is not None:
+        registry, _, path = hosting.image.partition("/")
+        account, _, _, region, *_ = registry.split(".")
+        name = path.partition("@")[0].partition(":")[0]
+        return Image(hosting.image, f"arn:{Aws.PARTITION}:ecr:{region}:{account}:repository/{name}")
+    asset = ecr_assets.DockerImageAsset(
+        scope,
+        "Image",
+        directory=str(ROOT),
+        file="model_container/Dockerfile",
+        target="cuda" if hosting.cuda else "cpu",
+        platform=ecr_assets.Platform.LINUX_AMD64,
+    )
+    return Image(asset.image_uri, asset.repository.repository_arn)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A packed folder in S3: `prefix` is its path in the bucket, with a slash at its end."""
+
+    bucket: str
+    arn: str
+    prefix: str
+    finding: str
+    """The ARN as the rules' findings spell it."""
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+def weights(hosting: Hosting, data: Data) -> Weights:
+    """Those that the stage names, or the model's folder in the stage's own bucket."""
+    if hosting.weights is not None:
+        bucket, _, prefix = hosting.weights.removeprefix("s3://").partition("/")
+        return Weights(
+            bucket, f"arn:{Aws.PARTITION}:s3:::{bucket}", prefix, f"arn:<AWS::Partition>:s3:::{bucket}"
+        )
+    if data.weights is None:
+        raise ValueError("the data stack has no bucket of weights, and the stage names none")
+    arn = data.export_value(data.weights.bucket_arn, name=data.weights_export)
+    return Weights(data.weights.bucket_name, arn, f"{hosting.model}/", data.weights_export)
+
+
+def execution_role(
+    scope: Construct, endpoint: str, its_image: Image, its_weights: Weights, others: Sequence[Right] = ()
+) -> iam.Role:
+    """Its policy is part of it, so that it may all that it may when SageMaker first looks."""
+    group = f"log-group:/aws/sagemaker/Endpoints/{endpoint}"
+    log = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:{group}"
+    listing = iam.PolicyStatement(
+        sid="FindWeights",
+        actions=["s3:ListBucket"],
+        resources=[its_weights.arn],
+        conditions={"StringLike": {"s3:prefix": f"{its_weights.prefix}*"}},
+    )
+    rights = [
+        Right("ReadWeights", ["s3:GetObject"], [f"{its_weights.arn}/{its_weights.prefix}*"]),
+        Right("PullImage", PULL, [its_image.repository_arn]),
+        Right("EnterRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
+        Right("KeepLog", LOG, [log, f"{log}:log-stream:*"]),
+        *others,
+    ]
+    statements = [
+        iam.PolicyStatement(sid=each.name, actions=list(each.actions), resources=list(each.resources))
+        for each in rights
+    ]
+    role = iam.Role(
+        scope,
+        "Role",
+        assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+        inline_policies={"Endpoint": iam.PolicyDocument(statements=[listing, *statements])},
+    )
+    _accept(role, "*", "Logging in to ECR is an action that knows no resources.")
+    _accept(role, f"{its_weights.finding}/{its_weights.prefix}*", "A model is all files below its prefix.")
+    streams = f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:{group}:log-stream:*"
+    _accept(role, streams, "SageMaker names the streams of the log by itself.")
+    return role
+
+
+def answering(data: Data, notices: Notices) -> list[Right]:
+    """What SageMaker does with the container's answer to an asynchronous request."""
+    folders = [f"{data.audio_arn}/{folder}/*" for folder in (ANSWERS, FAILURES)]
+    topics = [notices.success.topic_arn, notices.error.topic_arn]
+    return [
+        Right("StoreAnswers", ["s3:PutObject"], folders),
+        Right("TellOfAnswers", ["sns:Publish"], topics),
+    ]
+
+
+def accept_answers(role: iam.Role, data: Data) -> None:
+    for folder in (ANSWERS, FAILURES):
+        _accept(role, f"{data.audio_export}/{folder}/*", "SageMaker names the files of answers by itself.")
+
+
+def _accept(role: iam.Role, resource: str, reason: str) -> None:
+    accept(role, f"IAM5[Resource::{resource}]", reason)

@@ -1,0 +1,315 @@
+"""The endpoint's stack in each mode, as its template states it, and its absence where no mode is chosen."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from infra.cadenza import compose
+from infra.execution import ANSWERS, FAILURES
+from lambdas.settings import ConductorSettings
+from tests.infra.conftest import Stacks, context
+from tests.infra.test_service import _text
+
+MODES = ("serverless", "gpu", "async")
+OWN = {
+    "endpoint_image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/music/cadenza:1.2",
+    "endpoint_weights": "s3://my-weights/musicgen/small/",
+}
+Hosted = Callable[..., Stacks]
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Hosted:
+    """The development stage with an endpoint; more values of its context as pairs."""
+
+    @cache
+    def synthesized(mode: str, *values: tuple[str, object]) -> Stacks:
+        folder = tmp_path_factory.mktemp(mode)
+        said = {"endpoint": mode, "accepted_licences": ["CC-BY-NC-4.0"], **dict(values)}
+        app = App(outdir=str(folder), context=context(**said))
+        compose(app)
+        app.synth()
+        return Stacks("dev", app, folder)
+
+    return synthesized
+
+
+def variant(stacks: Stacks) -> dict[str, Any]:
+    config = stacks.properties("Inference", "AWS::SageMaker::EndpointConfig")
+    [found] = config["ProductionVariants"]
+    assert isinstance(found, dict)
+    return found
+
+
+def rights(stacks: Stacks) -> dict[str, dict[str, Any]]:
+    role = stacks.properties("Inference", "AWS::IAM::Role")
+    [policy] = role["Policies"]
+    return {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+
+
+def conductor(stacks: Stacks) -> ConductorSettings:
+    function = stacks.properties("Service", "AWS::Lambda::Function", "ConductorFunction")
+    variables = function["Environment"]["Variables"]
+    return ConductorSettings.from_env({key: _text(value) for key, value in variables.items()})
+
+
+def test_a_stage_that_asks_for_no_endpoint_has_nothing_of_one(dev: Stacks) -> None:
+    written = [path.name for path in dev.folder.glob("*.template.json")]
+
+    assert "Cadenza-dev-Inference.template.json" not in written
+    for stack in ("Data", "Service", "Web", "Watch"):
+        assert "sagemaker" not in json.dumps(dev.template(stack)).replace('\\"sagemaker\\":null', "").lower()
+    assert dev.resources("Service", "AWS::SNS::Topic") == {}
+    assert not any(name.startswith("Weights") for name in dev.resources("Data", "AWS::S3::Bucket"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_endpoint_keeps_the_solutions_rules(hosted: Hosted, mode: str) -> None:
+    report = json.loads((hosted(mode).folder / "validation-report.json").read_text())
+
+    assert [finding for plugin in report["pluginReports"] for finding in plugin["violations"]] == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_model_is_an_image_and_uncompressed_weights_below_a_prefix(hosted: Hosted, mode: str) -> None:
+    model = hosted(mode).properties("Inference", "AWS::SageMaker::Model")
+    source = model["PrimaryContainer"]["ModelDataSource"]["S3DataSource"]
+
+    assert (source["S3DataType"], source["CompressionType"]) == ("S3Prefix", "None")
+    assert json.dumps(source["S3Uri"]).endswith('/musicgen-small/"]]}')
+    assert "ModelDataUrl" not in model["PrimaryContainer"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_endpoint_has_the_name_that_the_conductor_asks(hosted: Hosted, mode: str) -> None:
+    stacks = hosted(mode)
+    settings = conductor(stacks).sagemaker
+
+    assert stacks.properties("Inference", "AWS::SageMaker::Endpoint")["EndpointName"] == "cadenza-dev"
+    assert settings is not None
+    assert (settings.endpoint, settings.mode, settings.model) == ("cadenza-dev", mode, "musicgen-small")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_endpoints_model_is_offered_first_and_no_mock_plays_it(hosted: Hosted, mode: str) -> None:
+    assert list(conductor(hosted(mode)).chains.items()) == [
+        ("musicgen-small", ("sagemaker",)),
+        ("mock", ("mock",)),
+        ("cascade", ("mock",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "action"),
+    [("serverless", "InvokeEndpoint"), ("gpu", "InvokeEndpoint"), ("async", "InvokeEndpointAsync")],
+)
+def test_the_conductor_may_ask_its_endpoint_in_its_mode_and_no_other(
+    hosted: Hosted, mode: str, action: str
+) -> None:
+    policy = hosted(mode).properties("Service", "AWS::IAM::Policy", "ConductorRole")
+    asking = [s for s in policy["PolicyDocument"]["Statement"] if "sagemaker" in json.dumps(s)]
+
+    [statement] = asking
+    assert statement["Action"] == f"sagemaker:{action}"
+    assert json.dumps(statement["Resource"]).endswith(':endpoint/cadenza-dev"]]}')
+
+
+def test_serverless_is_memory_and_concurrency_and_no_instance(hosted: Hosted) -> None:
+    found = variant(hosted("serverless"))
+
+    assert found["ServerlessConfig"] == {"MemorySizeInMB": 6144, "MaxConcurrency": 4}
+    assert "InstanceType" not in found
+
+
+@pytest.mark.parametrize("mode", ["gpu", "async"])
+def test_an_instance_with_a_gpu_has_the_driver_that_the_image_needs(hosted: Hosted, mode: str) -> None:
+    found = variant(hosted(mode))
+
+    assert (found["InstanceType"], found["InitialInstanceCount"]) == ("ml.g5.xlarge", 1)
+    assert found["InferenceAmiVersion"] == "al2023-ami-sagemaker-inference-gpu-4-1"
+
+
+def test_an_instance_without_a_gpu_takes_the_image_for_cpus_and_no_driver(hosted: Hosted) -> None:
+    stacks = hosted("gpu", ("endpoint_instance", "ml.c7i.2xlarge"), ("endpoint_instances", "2"))
+
+    assert variant(stacks)["InitialInstanceCount"] == 2
+    assert "InferenceAmiVersion" not in variant(stacks)
+    assert image_asset(stacks)["dockerBuildTarget"] == "cpu"
+
+
+def image_asset(stacks: Stacks) -> dict[str, Any]:
+    manifest = json.loads((stacks.folder / "Cadenza-dev-Inference.assets.json").read_text())
+    [asset] = manifest["dockerImages"].values()
+    source = asset["source"]
+    assert isinstance(source, dict)
+    return source
+
+
+@pytest.mark.parametrize(("mode", "target"), [("serverless", "cpu"), ("gpu", "cuda"), ("async", "cuda")])
+def test_an_image_of_ours_is_built_at_deployment_from_the_container_alone(
+    hosted: Hosted, mode: str, target: str
+) -> None:
+    stacks = hosted(mode)
+    source = image_asset(stacks)
+
+    assert source["dockerBuildTarget"] == target
+    assert source["platform"] == "linux/amd64"
+    assert source["dockerFile"] == "model_container/Dockerfile"
+    sent = {path.name for path in (stacks.folder / source["directory"]).iterdir()}
+    assert sent <= {"model_container", ".dockerignore"}
+
+
+def test_an_image_and_weights_of_ones_own_are_taken_as_they_are(hosted: Hosted) -> None:
+    stacks = hosted("async", *OWN.items())
+    container = stacks.properties("Inference", "AWS::SageMaker::Model")["PrimaryContainer"]
+    pull, read = rights(stacks)["PullImage"]["Resource"], rights(stacks)["ReadWeights"]["Resource"]
+
+    assert container["Image"] == OWN["endpoint_image"]
+    assert container["ModelDataSource"]["S3DataSource"]["S3Uri"] == OWN["endpoint_weights"]
+    assert json.dumps(pull).endswith(':ecr:eu-west-1:123456789012:repository/music/cadenza"]]}')
+    assert json.dumps(read).endswith(':s3:::my-weights/musicgen/small/*"]]}')
+    assert not any(name.startswith("Weights") for name in stacks.resources("Data", "AWS::S3::Bucket"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_endpoint_may_read_its_weights_pull_its_image_and_log(hosted: Hosted, mode: str) -> None:
+    found = rights(hosted(mode))
+    asynchronous = {"StoreAnswers", "TellOfAnswers"} if mode == "async" else set()
+
+    assert set(found) == {
+        "FindWeights",
+        "ReadWeights",
+        "PullImage",
+        "EnterRegistry",
+        "KeepLog",
+        *asynchronous,
+    }
+    assert found["ReadWeights"]["Action"] == "s3:GetObject"
+    assert json.dumps(found["ReadWeights"]["Resource"]).endswith('"/musicgen-small/*"]]}')
+    assert found["FindWeights"]["Condition"] == {"StringLike": {"s3:prefix": "musicgen-small/*"}}
+    assert [name for name, each in found.items() if each["Resource"] == "*"] == ["EnterRegistry"]
+
+
+def test_answers_go_below_the_prefix_that_lives_for_a_day_and_that_the_conductor_reads(
+    hosted: Hosted,
+) -> None:
+    stacks = hosted("async")
+    asynchronous = stacks.properties("Inference", "AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"]
+    output = asynchronous["OutputConfig"]
+
+    assert json.dumps(output["S3OutputPath"]).endswith(f'"/{ANSWERS}"]]}}')
+    assert json.dumps(output["S3FailurePath"]).endswith(f'"/{FAILURES}"]]}}')
+    assert ANSWERS.startswith("raw/")
+    assert FAILURES.startswith("raw/")
+    assert asynchronous["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": 4}
+    assert set(output["NotificationConfig"]) == {"SuccessTopic", "ErrorTopic"}
+
+
+def test_topics_are_encrypted_take_tls_alone_and_end_in_the_jobs_queue(hosted: Hosted) -> None:
+    stacks = hosted("async")
+    topics = stacks.resources("Service", "AWS::SNS::Topic")
+    policies = list(stacks.resources("Service", "AWS::SNS::TopicPolicy").values())
+    queued = [each["Properties"] for each in stacks.resources("Service", "AWS::SNS::Subscription").values()]
+
+    assert len(topics) == 2
+    for topic in topics.values():
+        assert json.dumps(topic["Properties"]["KmsMasterKeyId"]).endswith(':alias/aws/sns"]]}')
+    assert len(policies) == 2
+    for policy in policies:
+        [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert {each["TopicArn"]["Ref"] for each in queued} == set(topics)
+    assert all(each["RawMessageDelivery"] is True for each in queued)
+    assert all("QueuesJobs" in json.dumps(each["Endpoint"]) for each in queued)
+
+
+def test_only_the_two_topics_may_send_to_the_jobs_queue_from_outside(hosted: Hosted) -> None:
+    stacks = hosted("async")
+    policy = stacks.properties("Service", "AWS::SQS::QueuePolicy", "QueuesJobs")
+    allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+
+    assert len(allowed) == 2
+    for statement in allowed:
+        assert statement["Action"] == "sqs:SendMessage"
+        assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
+        assert "NoticesS" in json.dumps(statement["Condition"]) or "NoticesE" in json.dumps(
+            statement["Condition"]
+        )
+
+
+@pytest.mark.parametrize("mode", ["serverless", "gpu"])
+def test_what_is_waited_for_sends_no_notices_and_is_not_scaled(hosted: Hosted, mode: str) -> None:
+    stacks = hosted(mode)
+
+    assert stacks.resources("Service", "AWS::SNS::Topic") == {}
+    assert stacks.resources("Inference", "AWS::ApplicationAutoScaling::ScalableTarget") == {}
+
+
+def policies(stacks: Stacks) -> dict[str, dict[str, Any]]:
+    found = stacks.resources("Inference", "AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    return {each["Properties"]["PolicyType"]: each["Properties"] for each in found}
+
+
+def test_asynchronous_instances_come_from_zero_and_go_back(hosted: Hosted) -> None:
+    stacks = hosted("async", ("endpoint_instances", "3"))
+    target = stacks.properties("Inference", "AWS::ApplicationAutoScaling::ScalableTarget")
+
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 3)
+    assert target["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
+    assert "/variant/AllTraffic" in json.dumps(target["ResourceId"])
+    assert stacks.properties("Inference", "AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
+
+
+def test_the_backlog_of_each_instance_is_tracked(hosted: Hosted) -> None:
+    tracking = policies(hosted("async"))["TargetTrackingScaling"]["TargetTrackingScalingPolicyConfiguration"]
+    metric = tracking["CustomizedMetricSpecification"]
+
+    assert (metric["Namespace"], metric["MetricName"]) == (
+        "AWS/SageMaker",
+        "ApproximateBacklogSizePerInstance",
+    )
+    assert [each["Name"] for each in metric["Dimensions"]] == ["EndpointName"]
+    assert tracking["ScaleInCooldown"] >= tracking["ScaleOutCooldown"]
+    assert "DisableScaleIn" not in tracking
+
+
+def test_a_song_that_waits_while_no_instance_runs_starts_one(hosted: Hosted) -> None:
+    stacks = hosted("async")
+    alarm = stacks.properties("Inference", "AWS::CloudWatch::Alarm")
+    step = policies(stacks)["StepScaling"]["StepScalingPolicyConfiguration"]
+    [first] = [
+        name
+        for name, each in stacks.resources("Inference", "AWS::ApplicationAutoScaling::ScalingPolicy").items()
+        if each["Properties"]["PolicyType"] == "StepScaling"
+    ]
+
+    assert (alarm["MetricName"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (
+        "HasBacklogWithoutCapacity",
+        1,
+        1,
+    )
+    assert alarm["AlarmActions"] == [{"Ref": first}]
+    assert step["AdjustmentType"] == "ChangeInCapacity"
+    assert step["StepAdjustments"] == [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}]
+
+
+def test_weights_lie_in_a_private_bucket_that_speaks_tls_alone(hosted: Hosted) -> None:
+    stacks = hosted("serverless")
+    bucket = stacks.properties("Data", "AWS::S3::Bucket", "Weights")
+
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert "BucketEncryption" in bucket
+    assert "WeightsBucketName" in stacks.template("Data")["Outputs"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_endpoints_log_expires(hosted: Hosted, mode: str) -> None:
+    log = hosted(mode).properties("Inference", "AWS::Logs::LogGroup")
+
+    assert log["LogGroupName"] == "/aws/sagemaker/Endpoints/cadenza-dev"
+    assert log["RetentionInDays"] == 14
