@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lambdas.core.announcing import Announcer
     from lambdas.core.collection import Collection
     from lambdas.core.conducting import Conductor
+    from lambdas.core.hinting import Hints
     from lambdas.core.models import Model
     from lambdas.core.ports import Backend
     from lambdas.core.submitting import Submitter
@@ -77,6 +78,22 @@ def api() -> Api:
         collection=Collection(jobs, jobs, queue, objects, models, now),
         reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
     )
+
+
+@cache
+def hints() -> "Hints | None":
+    """What takes the calls of models' hosts; None where none is set up to call."""
+    from lambdas.aws import clients
+    from lambdas.aws.queues import SqsQueue
+    from lambdas.aws.secrets import secret
+    from lambdas.core.hinting import Hints
+
+    settings = api().settings
+    name = settings.replicate_webhook_secret
+    if name is None:
+        return None
+    queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
+    return Hints(queue, lambda: secret(clients.secrets(), name), now)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ TYPES = "urn:cadenza:problem:"
 PROBLEMS: dict[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not JSON"),
     "invalid_cursor": (400, "The cursor is not valid"),
+    "not_signed": (403, "The call is not signed"),
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "Method not allowed"),
     "already_terminal": (409, "The job has ended"),

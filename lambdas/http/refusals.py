@@ -23,6 +23,7 @@ METHODS: Mapping[str, str] = {
     "jobs/*": "GET, PATCH, DELETE",
     "jobs/*/cancel": "POST",
     "jobs/*/audio": "GET",
+    "callbacks/*": "POST",
 }
 
 
