@@ -6,36 +6,26 @@ Whatever dies between two writes is found again by the job's `due_at`.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lambdas.core import shelving
-from lambdas.core.errors import HostRefusal, PermanentError, Superseded, TransientError, UnusableAudio
-from lambdas.core.jobs import Job, progress_key, raw_key
+from lambdas.core.asking import Asking, Setback, Silence
+from lambdas.core.errors import MissingAudio, Superseded, UnusableAudio
+from lambdas.core.finishing import Finishing, is_last
+from lambdas.core.jobs import STRIKES, Job
 from lambdas.core.leasing import Leasing
-from lambdas.core.ports import (
-    Backend,
-    Clock,
-    Failed,
-    Finished,
-    Input,
-    JobStore,
-    Links,
-    Mastering,
-    Message,
-    ObjectStore,
-    Queue,
-    Running,
-    Work,
-)
+from lambdas.core.pieces import Ticket
+from lambdas.core.ports import Clock, JobStore, Message, ObjectStore, Queue
 from lambdas.core.preparing import Preparation
+from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
+from lambdas.core.works import Finished, Running
 
-STRIKES = 3  # transient failures that one backend is forgiven for one job
 MISSES = 8  # checks in a row that may go unanswered
 LONGEST_WAIT = 300.0  # seconds
-LINK_SECONDS = 6 * 3600
+LOOKING = 3  # the pause before a host is looked at again that rests, as that after so many failures
 
 
 def backoff(failures: int, spread: Callable[[], float] = random.random) -> float:
@@ -49,12 +39,11 @@ class Conductor:
     jobs: JobStore
     queue: Queue
     objects: ObjectStore
-    links: Links
     preparation: Preparation
-    mastering: Mastering
+    routing: Routing
+    asking: Asking
+    finishing: Finishing
     settling: Settling
-    backends: Mapping[str, Backend]
-    chains: Mapping[str, Sequence[str]]
     leasing: Leasing
     clock: Clock
     wait: Callable[[int], float] = backoff
@@ -88,19 +77,8 @@ class Conductor:
         if not job.prepared:
             return job.preparing(now)
         if job.start_lost:
-            job = self._struck(job, "start_lost", "The start of the model was interrupted.")
-        return self._begun(job, now)
-
-    def _struck(self, job: Job, code: str, detail: str) -> Job:
-        struck = job.struck(code, detail)
-        return struck.passed_on() if struck.strikes >= STRIKES else struck
-
-    def _begun(self, job: Job, now: datetime) -> Job:
-        chain = self.chains.get(job.piece.model, ())
-        if job.link < len(chain):
-            return job.begun(chain[job.link], now)
-        reason = f" The last one said: {job.trials[-1].detail}" if job.trials else ""
-        return job.failed("no_backend_available", f"No host could make this music.{reason}", now)
+            job = job.struck("start_lost", "The start of the model was interrupted.")
+        return self.routing.route(job, now)
 
     def _advance(self, job: Job) -> Job:
         if job.status.terminal:
@@ -109,7 +87,10 @@ class Conductor:
             return self._copy(job)
         if not job.prepared:
             return self._prepare(job)
-        return self._start(job) if job.ticket is None else self._check(job)
+        if job.backend is None:
+            pause = min(LONGEST_WAIT, self.routing.rest(job)) + self.wait(LOOKING)
+            return self._later(job, lambda j: j, pause)
+        return self._start(job) if job.ticket is None else self._check(job, job.ticket)
 
     def _prepare(self, job: Job) -> Job:
         try:
@@ -120,81 +101,51 @@ class Conductor:
         return self._later(job, lambda j: j.but(inputs=inputs).progressed(30, extracted), 0)
 
     def _start(self, job: Job) -> Job:
-        backend = self.backends.get(job.backend or "")
-        if backend is None:
-            return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
-        work = self._work(job)
         try:
-            ticket = backend.start(work)
-        except TransientError as error:
-            return self._retry(job, error.code, error.detail, error.retry_after)
-        except HostRefusal as error:
-            return self._pass_on(job, error.code, error.detail)
-        except PermanentError as error:
-            return self._fail(job, error.code, error.detail)
-        check_at = self.clock() + timedelta(seconds=ticket.check_after)
+            if job.parts:
+                self.preparation.prepare_tail(job)
+        except UnusableAudio as error:
+            return self._again_from_before(job, str(error))
+        outcome = self.asking.start(job)
+        if isinstance(outcome, Setback):
+            return self._set_back(job, outcome)
+        check_at = self.clock() + timedelta(seconds=outcome.check_after)
         try:
-            started = self.leasing.save(job, lambda j: j.started(ticket, check_at))
+            started = self.leasing.save(job, lambda j: j.started(outcome, check_at))
         except Superseded:
-            self.settling.call_off(backend, ticket)
+            self.settling.call_off(job.backend, outcome)
             raise
-        self.queue.send(Message(job_id=job.job_id), ticket.check_after)
+        self.queue.send(Message(job_id=job.job_id), outcome.check_after)
         return started
 
-    def _work(self, job: Job) -> Work:
-        progress = progress_key(job, job.attempt)
-        return Work(
-            id=f"{job.job_id}-{job.attempt}",
-            attempt=job.attempt,
-            piece=job.piece,
-            output_url=self.links.upload(raw_key(job, job.attempt), LINK_SECONDS),
-            progress_url=self.links.upload(progress, LINK_SECONDS),
-            progress_link=self.links.download(progress, LINK_SECONDS),
-            inputs=tuple(
-                Input(take.role, self.links.download(take.key, LINK_SECONDS), take.seconds)
-                for take in job.inputs or ()
-            ),
-        )
+    def _again_from_before(self, job: Job, why: str) -> Job:
+        """The segment before cannot be gone on from: make that one again."""
+        return self._later(job, lambda j: j.but(parts=j.parts[:-1]).struck("segment_unusable", why), 0)
 
-    def _check(self, job: Job) -> Job:
-        backend = self.backends.get(job.backend or "")
-        if backend is None or job.ticket is None:
-            return self._retry(job, "unknown_backend", f"This deployment has no host {job.backend!r}.")
-        work = self._work(job)
-        try:
-            state = backend.check(work, job.ticket)
-        except TransientError as error:
-            return self._miss(job, backend, error)
-        except HostRefusal as error:
-            state = Failed(error.code, error.detail, transient=True, elsewhere=True)
-        except PermanentError as error:
-            state = Failed(error.code, error.detail, transient=False)
-        match state:
-            case Running():
-                return self._keep(job, state)
-            case Failed():
-                return self._failed(job, state)
-            case Finished():
-                return self._finish(job, state)
-
-    def _failed(self, job: Job, state: Failed) -> Job:
-        if state.elsewhere:
-            return self._pass_on(job, state.code, state.detail)
-        if state.transient:
-            return self._retry(job, state.code, state.detail)
-        return self._fail(job, state.code, state.detail)
+    def _check(self, job: Job, ticket: Ticket) -> Job:
+        match self.asking.check(job, ticket):
+            case Running() as running:
+                return self._keep(job, running)
+            case Finished() as finished:
+                return self._finish(job, finished)
+            case Silence(why):
+                return self._miss(job, ticket, why)
+            case Setback() as setback:
+                return self._set_back(job, setback)
 
     def _keep(self, job: Job, state: Running) -> Job:
-        progress = min(94, round(100 * max(state.progress, 0.0)))
+        share = min(1.0, max(state.progress, 0.0))
+        if job.segment is not None:
+            share = (job.made + share * (job.segment.end - job.made)) / job.piece.duration
+        progress = min(94, round(100 * share))
         return self._again(job, lambda j: j.progressed(progress, state.message), state.check_after)
 
-    def _miss(self, job: Job, backend: Backend, error: TransientError) -> Job:
+    def _miss(self, job: Job, ticket: Ticket, why: Setback) -> Job:
         if job.misses + 1 < MISSES:
-            delay = max(self.wait(job.misses + 1), error.retry_after)
+            delay = max(self.wait(job.misses + 1), why.pause)
             return self._again(job, lambda j: j.missed(), delay)
-        if job.ticket is not None:
-            self.settling.call_off(backend, job.ticket)
-        return self._retry(job, error.code, error.detail)
+        self.settling.call_off(job.backend, ticket)
+        return self._set_back(job, replace(why, pause=0.0))
 
     def _again(self, job: Job, change: Callable[[Job], Job], delay: float) -> Job:
         """Check again later. Asked early, by a hint or a copy, leave the message alone that is on its way:
@@ -205,21 +156,30 @@ class Conductor:
         return self._later(job, change, delay)
 
     def _finish(self, job: Job, finished: Finished) -> Job:
-        began = self.clock()
-        job = self.leasing.save(job, lambda j: _made(j, finished).progressed(95, "Mastering"))
-        raw = self.objects.read(raw_key(job, job.attempt))
-        if raw is None:
-            return self._retry(job, "audio_missing", "The model finished without leaving any audio.")
+        told = (95, "Mastering") if is_last(job) else (job.progress, "Listening to what is there")
+        job = self.leasing.save(job, lambda j: _made(j, finished).progressed(*told))
         try:
-            recording = self.mastering.master(raw, job.label)
+            return self._completed(job) if is_last(job) else self._kept(job)
         except UnusableAudio as error:
-            return self._retry(job, "audio_unusable", str(error))
-        audio = shelving.store(self.objects, job, recording)
+            code = "audio_missing" if isinstance(error, MissingAudio) else "audio_unusable"
+            self.asking.blame(job, code)
+            return self._set_back(job, Setback(code, str(error), "again"))
+
+    def _completed(self, job: Job) -> Job:
+        began = self.clock()
+        audio = self.finishing.master(job)
+        self.asking.praise(job)
         now = self.clock()
         model_s = (began - (job.started_at or began)).total_seconds()
         mastering_s = (now - began).total_seconds()
         done = self.leasing.save(job, lambda j: j.completed(audio, mastering_s, model_s, now))
         return self._settle(done)
+
+    def _kept(self, job: Job) -> Job:
+        part = self.finishing.part(job)
+        self.asking.praise(job)
+        progress = min(94, round(100 * part.end / job.piece.duration))
+        return self._later(job, lambda j: j.kept(part).progressed(progress, "Making music"), 0)
 
     def _copy(self, job: Job) -> Job:
         """Answer a seeded request with the audio that the same request made earlier, if it is still there."""
@@ -232,16 +192,21 @@ class Conductor:
             self.leasing.save(job, lambda j: j.but(cost=free).completed(audio, 0.0, 0.0, now))
         )
 
-    def _retry(self, job: Job, code: str, detail: str, at_least: float = 0.0) -> Job:
-        delay = max(self.wait(job.strikes + 1), at_least)
-        return self._later(job, lambda j: self._struck(j, code, detail), delay)
+    def _set_back(self, job: Job, why: Setback) -> Job:
+        if why.ask == "nobody":
+            return self._fail(job, why.code, why.detail, why.cost_usd)
+        if why.ask == "elsewhere":
+            strikes, delay = STRIKES, 0.0
+        else:
+            strikes = 1
+            delay = max(self.wait(job.strikes.get(job.backend or "", 0) + 1), why.pause)
+        return self._later(job, lambda j: j.billed(why.cost_usd).struck(why.code, why.detail, strikes), delay)
 
-    def _pass_on(self, job: Job, code: str, detail: str) -> Job:
-        return self._later(job, lambda j: j.struck(code, detail).passed_on(), 0)
-
-    def _fail(self, job: Job, code: str, detail: str) -> Job:
+    def _fail(self, job: Job, code: str, detail: str, cost_usd: float = 0.0) -> Job:
         now = self.clock()
-        return self._settle(self.leasing.save(job, lambda j: j.but(ticket=None).failed(code, detail, now)))
+        return self._settle(
+            self.leasing.save(job, lambda j: j.billed(cost_usd).but(ticket=None).failed(code, detail, now))
+        )
 
     def _settle(self, job: Job) -> Job:
         self.settling.settle(job)
@@ -261,6 +226,5 @@ class Conductor:
 
 
 def _made(job: Job, finished: Finished) -> Job:
-    cost = job.cost.but(actual_usd=finished.cost_usd)
     report = None if finished.report is None else dict(finished.report)
-    return job.but(cost=cost, made_with=finished.revision, report=report)
+    return job.billed(finished.cost_usd).but(made_with=finished.revision, report=report)

@@ -7,8 +7,10 @@ CadenzaError
 ├── BackendError
 │   ├── PermanentError    the model refused: the job ends as failed, with a reason its owner can act on
 │   ├── HostRefusal       this host cannot or may not make it; the next one of the chain perhaps can
+│   │   └── Unfit         the host is well, and this piece is nothing for it
 │   └── TransientError    throttled, cold, unreachable: worth another try
 └── UnusableAudio         what a model returned, or a caller sent, is not a recording that can be used
+    └── MissingAudio      there is nothing where it should be
 """
 
 from collections.abc import Sequence
@@ -40,6 +42,11 @@ class RequestError(CadenzaError):
         self.retry_after = retry_after
 
 
+def invalid(pointer: str, detail: str) -> RequestError:
+    """One field of the body is at fault."""
+    return RequestError("invalid_request", detail, [Pointer(pointer, detail)])
+
+
 class Conflict(CadenzaError):
     """The stored version is not the one that this change was based on."""
 
@@ -65,6 +72,10 @@ class HostRefusal(BackendError):
     """This host would refuse again, as it is not paid, not allowed or not made for it. Another may do it."""
 
 
+class Unfit(HostRefusal):
+    """The host is in order and does not make such pieces. No reason to leave it alone with others."""
+
+
 class TransientError(BackendError):
     """Trying again may succeed, at the earliest after `retry_after` seconds."""
 
@@ -75,3 +86,7 @@ class TransientError(BackendError):
 
 class UnusableAudio(CadenzaError):
     """Audio that cannot be decoded, is empty, holds non-finite samples or exceeds a stated limit."""
+
+
+class MissingAudio(UnusableAudio):
+    """A recording that was promised is not there."""

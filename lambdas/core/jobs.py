@@ -4,8 +4,9 @@ Every transition returns a new value. None of them knows of a clock, a table or 
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Literal, Self
+from typing import Self
+
+from pydantic import Field
 
 from lambdas.core.errors import RequestError, Superseded
 from lambdas.core.pieces import (
@@ -21,7 +22,10 @@ from lambdas.core.pieces import (
     Trial,
     Webhook,
 )
+from lambdas.core.pieces import Filter as Filter
+from lambdas.core.pieces import Status as Status
 from lambdas.core.recordings import Format, Label
+from lambdas.core.segments import Part, Segment
 
 GRACE = timedelta(seconds=60)
 """How long after the moment a message should have arrived the janitor waits before it looks."""
@@ -29,17 +33,8 @@ GRACE = timedelta(seconds=60)
 SLACK = timedelta(seconds=1)
 """How far clocks may differ before a message counts as early."""
 
-
-class Status(StrEnum):
-    QUEUED = "queued"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELED = "canceled"
-
-    @property
-    def terminal(self) -> bool:
-        return self not in (Status.QUEUED, Status.PROCESSING)
+STRIKES = 3
+"""Transient failures that a host is forgiven for one job, or for one segment of it."""
 
 
 class Job(Frozen):
@@ -69,12 +64,16 @@ class Job(Frozen):
     inputs: tuple[Take, ...] | None = None  # the piece's sources, ready for a model; None until they are
     check_at: datetime | None = None  # when the message that is on its way arrives
     attempt: int = 0
-    link: int = 0  # which backend of the model's chain is being tried
-    strikes: int = 0  # transient failures of that backend
+    strikes: dict[str, int] = Field(
+        default_factory=dict
+    )  # by host: failures that were forgiven, at most as many as can be
     misses: int = 0  # checks in a row that got no answer
     backend: str | None = None
     ticket: Ticket | None = None
+    segment: Segment | None = None  # what the attempt under way makes, when that is not the whole piece
+    parts: tuple[Part, ...] = ()  # segments that are there, without a gap from the piece's start
     trials: tuple[Trial, ...] = ()
+    paid: int = 0  # the last attempt whose cost is counted
     made_with: str | None = None  # the revision that made it, where that is not the piece's own
     report: dict[str, float | str] | None = None  # what the model says of its result
     audio: Audio | None = None
@@ -97,6 +96,11 @@ class Job(Frozen):
     @property
     def prepared(self) -> bool:
         return self.inputs is not None or not self.piece.sources
+
+    @property
+    def made(self) -> float:
+        """Seconds of the piece that are there."""
+        return self.parts[-1].end if self.parts else 0.0
 
     @property
     def start_lost(self) -> bool:
@@ -129,12 +133,13 @@ class Job(Frozen):
             started_at=self.started_at or now,
         )
 
-    def begun(self, backend: str, now: datetime) -> Self:
+    def begun(self, backend: str, now: datetime, segment: Segment | None = None) -> Self:
         """A new attempt, written down before anything is started, so that it is started at most once."""
         return self.but(
             status=Status.PROCESSING,
             attempt=self.attempt + 1,
             backend=backend,
+            segment=segment,
             ticket=None,
             misses=0,
             progress=max(self.progress, 1),
@@ -158,18 +163,32 @@ class Job(Frozen):
     def missed(self) -> Self:
         return self.but(misses=self.misses + 1)
 
-    def struck(self, code: str, detail: str) -> Self:
-        trial = Trial(attempt=self.attempt, backend=self.backend or "", code=code, detail=detail)
-        return self.but(
-            strikes=self.strikes + 1,
-            trials=(*self.trials, trial),
-            backend=None,
-            ticket=None,
-            message="Trying again after a temporary fault",
+    def billed(self, usd: float) -> Self:
+        """Count what this attempt cost, however often that is told."""
+        if self.paid == self.attempt:
+            return self
+        total = round((self.cost.actual_usd or 0.0) + usd, 9)
+        return self.but(cost=self.cost.but(actual_usd=total), paid=self.attempt)
+
+    def tried(self, backend: str, code: str, detail: str) -> Self:
+        trial = Trial(attempt=self.attempt, backend=backend, code=code, detail=detail)
+        return self.but(trials=(*self.trials, trial))
+
+    def struck(self, code: str, detail: str, strikes: int = 1) -> Self:
+        """The attempt gave nothing. So many strikes as are forgiven send the job to another host."""
+        host = self.backend or ""
+        held = min(STRIKES, self.strikes.get(host, 0) + strikes)
+        again = "Trying another host" if held == STRIKES else "Trying again after a temporary fault"
+        return self.tried(host, code, detail).but(
+            strikes={**self.strikes, host: held}, backend=None, ticket=None, message=again
         )
 
-    def passed_on(self) -> Self:
-        return self.but(link=self.link + 1, strikes=0, message="Trying another host")
+    def kept(self, part: Part) -> Self:
+        """A segment is there: the next begins anew, and what its host was forgiven is forgotten."""
+        others = {host: count for host, count in self.strikes.items() if host != self.backend}
+        return self.but(
+            parts=(*self.parts, part), strikes=others, backend=None, ticket=None, segment=None, misses=0
+        )
 
     def completed(self, audio: Audio, mastering_s: float, model_s: float, now: datetime) -> Self:
         return self.but(
@@ -221,6 +240,11 @@ def progress_key(job: Job, attempt: int) -> str:
     return f"{raw_key(job, attempt)}.json"
 
 
+def tail_key(job: Job, attempt: int) -> str:
+    """Where an attempt's model hears the end of the segment before."""
+    return f"{raw_key(job, attempt)}-before.wav"
+
+
 def input_key(job: Job, index: int) -> str:
     """Where a source lies once it is ready for a model."""
     return f"raw/{job.job_id}/input-{index}.wav"
@@ -228,6 +252,3 @@ def input_key(job: Job, index: int) -> str:
 
 def _seconds(start: datetime, end: datetime) -> float:
     return round((end - start).total_seconds(), 3)
-
-
-Filter = Literal["queued", "processing", "completed", "failed", "canceled"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,20 @@ class Frozen(BaseModel):
     def but(self, **changes: object) -> Self:
         return self.model_copy(update=changes)
 
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in (Status.QUEUED, Status.PROCESSING)
+
+
+Filter = Literal["queued", "processing", "completed", "failed", "canceled"]
 
 Role = Literal["track", "melody", "continue", "reference"]
 """What a recording is to a piece: one of two to be blended, a tune to follow, a beginning, a model."""

@@ -11,10 +11,22 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from lambdas.core.jobs import Filter, Job
-from lambdas.core.pieces import Piece, Role, Ticket
+from lambdas.core.pieces import Ticket
 from lambdas.core.recordings import Label, Recording
+from lambdas.core.works import Failed as Failed
+from lambdas.core.works import Finished as Finished
+from lambdas.core.works import Input as Input
+from lambdas.core.works import Running as Running
+from lambdas.core.works import Work as Work
 
 Clock = Callable[[], datetime]  # aware, UTC
+
+Tell = Callable[[str, Mapping[str, str]], None]
+"""Counts an event for the operator: its name, and what it concerns."""
+
+
+def untold(name: str, concerns: Mapping[str, str]) -> None:
+    """A Tell for when nobody counts."""
 
 
 class Message(BaseModel):
@@ -169,55 +181,6 @@ class Preparing(Protocol):
         """Decode a recording that nobody vouches for. Raises errors.UnusableAudio, in words for its owner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A recording that a piece is made from, ready for a model: 16-bit PCM WAV behind a presigned address."""
-
-    role: Role
-    url: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One attempt at a piece. Carries presigned addresses, so a backend needs no right of its own.
-
-    The addresses are made anew at each step: they die with their signer's session, which a song may outlive.
-    """
-
-    id: str  # unique per attempt: the backend's idempotency key
-    attempt: int
-    piece: Piece
-    output_url: str  # PUT the raw audio here
-    progress_url: str  # PUT the state here (docs/wire.md), where the host can
-    progress_link: str  # GET it
-    inputs: tuple[Input, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    progress: float  # 0–1, of making the whole piece
-    message: str = "Making music"
-    check_after: float = 2.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The raw audio lies at the work's output address."""
-
-    cost_usd: float = 0.0
-    revision: str | None = None  # what made it, where that is not the model's own published revision
-    report: Mapping[str, float | str] | None = None  # what the model says of its result
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    code: str
-    detail: str
-    transient: bool
-    elsewhere: bool = False  # not here, but perhaps on the next host of the chain
-
-
 class Backend(Protocol):
     """A host of a music model. Raises errors.PermanentError, HostRefusal or TransientError, nothing else."""
 
@@ -233,6 +196,24 @@ class Backend(Protocol):
 
     def cancel(self, ticket: Ticket) -> None:
         """Stop it where the host can; unknown or finished work is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One segment as a host gave it, and where it belongs in the piece. Seconds."""
+
+    raw: bytes
+    start: float
+    end: float
+
+
+class Joining(Protocol):
+    def seconds(self, raw: bytes) -> float:
+        """How long a segment is. Raises errors.UnusableAudio."""
+
+    def join(self, stretches: Sequence[Stretch]) -> bytes:
+        """One recording of segments that overlap, faded into each other, exactly to the last one's end.
+        Raises errors.UnusableAudio."""
 
 
 class Mastering(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import Conflict
-from lambdas.core.jobs import Job, Status, input_key, keys_of, progress_key, raw_key
+from lambdas.core.jobs import Job, Status, input_key, keys_of, progress_key, raw_key, tail_key
 from lambdas.core.leasing import RACES
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, JobStore, Ledger, Message, ObjectStore, Queue
@@ -35,20 +35,23 @@ class Settling:
                 job = fresh
         return None
 
-    def call_off(self, backend: Backend, ticket: Ticket) -> None:
+    def call_off(self, host: str | None, ticket: Ticket) -> None:
         """Ask a host to stop. One that cannot be asked, for whatever reason, finishes for nobody, into a file
         that is cleared; it keeps no job from its end."""
+        backend = self.backends.get(host or "")
         try:
-            backend.cancel(ticket)
+            if backend is not None:
+                backend.cancel(ticket)
         except Exception:
             return
 
     def _clear(self, job: Job) -> None:
-        backend = self.backends.get(job.backend or "")
-        if backend is not None and job.ticket is not None and job.status is not Status.COMPLETED:
-            self.call_off(backend, job.ticket)
+        if job.ticket is not None and job.status is not Status.COMPLETED:
+            self.call_off(job.backend, job.ticket)
         attempts = range(1, job.attempt + 1)
         leavings = [key(job, attempt) for attempt in attempts for key in (raw_key, progress_key)]
+        if job.parts or job.segment is not None:
+            leavings += [tail_key(job, attempt) for attempt in attempts]
         leavings += [input_key(job, index) for index in range(len(job.piece.sources))]
         if job.deleted or job.status is not Status.COMPLETED:
             leavings += keys_of(job).values()

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from lambdas.core.errors import UnusableAudio
 from lambdas.core.pieces import Ticket
-from lambdas.core.ports import Cut, Failed, Finished, Input, Prepared, Running, Work
+from lambdas.core.ports import Cut, Failed, Finished, Input, Prepared, Running, Stretch, Work
 from lambdas.core.recordings import Format, Label, Measurement, Recording
 
 Answer = Running | Finished | Failed
@@ -71,6 +71,19 @@ class MemoryMastering:
         stamp = b"same" if self.alike else sha256(f"{self.masters}".encode()).digest()[:4]
         files = {format: b"|".join((format.encode(), label.title.encode(), raw, stamp)) for format in Format}
         return Recording(files, b"[0,1]" + stamp, MEASUREMENT, frozenset({Format.WAV}))
+
+
+@dataclass
+class MemoryJoining:
+    """Implements ports.Joining. A segment is as long as it was to be, but for what begins with `short`."""
+
+    def seconds(self, raw: bytes) -> float:
+        if raw.startswith(b"noise"):
+            raise UnusableAudio("This is not a song.")
+        return 0.0 if raw.startswith(b"short") else 300.0
+
+    def join(self, stretches: Sequence[Stretch]) -> bytes:
+        return b"+".join(b"%g-%g:" % (each.start, each.end) + each.raw for each in stretches)
 
 
 @dataclass

@@ -93,8 +93,10 @@ class _Tap:
     def __init__(self, wire: Wire, name: str, port: Any) -> None:
         self._wire, self._name, self._port = wire, name, port
 
-    def __getattr__(self, method: str) -> Callable[..., object]:
+    def __getattr__(self, method: str) -> object:
         act = getattr(self._port, method)
+        if not callable(act):
+            return act  # what a port says of itself, such as `longest`
         return lambda *args, **named: self._wire.call(f"{self._name}.{method}", partial(act, *args, **named))
 
 

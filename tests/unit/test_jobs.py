@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import RequestError, Superseded
-from lambdas.core.jobs import GRACE, Job, Status, keys_of, raw_key
+from lambdas.core.jobs import GRACE, STRIKES, Job, Status, keys_of, raw_key
 from lambdas.core.pieces import Lease, Ticket
 from lambdas.core.recordings import Format
 from tests.fakes.examples import AUDIO, HOOK, NOW, PIECE, a_finished_job, a_job
@@ -22,7 +22,7 @@ HELD = a_job().claimed("worker", NOW + timedelta(minutes=2))
     [
         a_job(webhook=HOOK, title="ü 🎵", variations=("job-1", "job-2"), copy_of="job-0"),
         HELD.begun("first", NOW).started(Ticket(id="t", check_after=2.5), LATER),
-        a_job().begun("first", NOW).struck("cold", "Starting up.").passed_on(),
+        a_job().begun("first", NOW).struck("cold", "Starting up.", STRIKES),
         a_job().failed("refused", "No.", NOW),
         a_finished_job(),
     ],
