@@ -1,28 +1,24 @@
 """The model container as a backend: songs by id over plain HTTP (docs/wire.md).
 
-Knows the wire contract from a client's side. Must not know which model answers, or what becomes of the audio.
+Knows HTTP as a client. Must not know which model answers, or what becomes of the audio.
 """
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
 from urllib.parse import quote
 
 import urllib3
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from lambdas.backends.wire import CHECK_AFTER, DETAIL, WIRE, Refusal, State, asked, meaning
 from lambdas.core.errors import BackendError, PermanentError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 
-WIRE = "1"  # the version of the contract that is spoken here
-OPTIONS = ("temperature", "top_k", "top_p", "guidance")
 LARGEST = 64 << 10  # bytes of an answer
-DETAIL = 300  # characters of a reason that are passed on
 PATIENCE = 20.0  # seconds that a whole answer may take, however busily the other side drips
 TIMEOUT = urllib3.Timeout(connect=5, read=10)
-CHECK_AFTER = 2.0
 LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
 WORTH_ANOTHER_TRY = {408, 425, 429}  # and every 5xx
 
@@ -30,31 +26,6 @@ WORTH_ANOTHER_TRY = {408, 425, 429}  # and every 5xx
 RETRIES = urllib3.Retry(
     connect=1, read=1, redirect=0, status=0, other=0, allowed_methods=None, respect_retry_after_header=False
 )
-
-
-class _Told(BaseModel):
-    """A newer container may say more; what it does not say as agreed is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class _Problem(_Told):
-    code: Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
-    detail: str
-    transient: Annotated[bool, Field(strict=True)]
-
-
-class _Refusal(_Told):
-    error: _Problem
-
-
-class _State(_Told):
-    id: str
-    status: Literal["queued", "running", "finished", "failed", "canceled"]
-    progress: Annotated[float, Field(ge=0, le=1)] = 0.0
-    message: str = ""
-    queue_position: int | None = None
-    error: _Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +45,7 @@ class ContainerBackend:
     longest: float = 300.0
 
     def start(self, work: Work) -> Ticket:
-        answer = self._ask("POST", "/invocations", _asked(work))
+        answer = self._ask("POST", "/invocations", asked(work))
         if answer.status not in (200, 202):
             raise _refused(answer)
         _state(answer, work.id)
@@ -86,7 +57,7 @@ class ContainerBackend:
             return Failed("unknown_work", "The container no longer knows this work.", transient=True)
         if answer.status != 200:
             raise _refused(answer)
-        return _meaning(_state(answer, ticket.id))
+        return meaning(_state(answer, ticket.id))
 
     def cancel(self, ticket: Ticket) -> None:
         answer = self._ask("DELETE", _path(ticket))
@@ -126,27 +97,14 @@ class ContainerBackend:
         return body
 
 
-def _asked(work: Work) -> dict[str, object]:
-    piece = work.piece
-    options = {name: getattr(piece, name) for name in OPTIONS}
-    return {
-        "id": work.id,
-        "prompt": piece.effective_prompt,
-        "duration": piece.duration,
-        "seed": piece.seed,
-        "output_url": work.output_url,
-        **{name: value for name, value in options.items() if value is not None},
-    }
-
-
 def _path(ticket: Ticket) -> str:
     return f"/invocations/{quote(ticket.id, safe='')}"
 
 
-def _state(answer: _Answer, id: str) -> _State:
+def _state(answer: _Answer, id: str) -> State:
     """Raises TransientError for anything but the state of this work."""
     try:
-        state = _State.model_validate_json(answer.body)
+        state = State.model_validate_json(answer.body)
     except ValidationError as error:
         raise TransientError("bad_answer", "The model's container answers without sense.") from error
     if state.id != id:
@@ -154,26 +112,12 @@ def _state(answer: _Answer, id: str) -> _State:
     return state
 
 
-def _meaning(state: _State) -> Running | Finished | Failed:
-    if state.status == "finished":
-        return Finished(cost_usd=0.0)
-    if state.status == "canceled":
-        return Failed("canceled", "The container stopped this work.", transient=True)
-    if state.status == "failed":
-        error = state.error or _Problem(code="failed", detail="It did not say why.", transient=True)
-        return Failed(error.code, error.detail[:DETAIL], error.transient)
-    message = state.message[:DETAIL] or "Making music"
-    if state.queue_position is not None:
-        message = f"{message} ({state.queue_position} in the queue)"
-    return Running(state.progress, message, CHECK_AFTER)
-
-
 def _refused(answer: _Answer) -> BackendError:
     """What a status says about another try holds unless the container itself says otherwise."""
     code, detail = f"http_{answer.status}", f"The model's container answered {answer.status}."
     transient = answer.status >= 500 or answer.status in WORTH_ANOTHER_TRY
     try:
-        told = _Refusal.model_validate_json(answer.body).error
+        told = Refusal.model_validate_json(answer.body).error
         code, detail, transient = told.code, told.detail[:DETAIL], told.transient
     except ValidationError:
         pass  # a proxy's page, or nothing

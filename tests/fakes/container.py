@@ -18,7 +18,10 @@ from lambdas.core.errors import TransientError
 from tests.fakes.examples import PIECE
 
 Put = Callable[[str, bytes], object]
-FIELDS = {"id", "prompt", "duration", "seed", "temperature", "top_k", "top_p", "guidance", "output_url"}
+FIELDS = {
+    *("id", "prompt", "duration", "seed", "temperature", "top_k", "top_p", "guidance", "audio", "tracks"),
+    *("output_url", "progress_url", "deadline_s", "respond_async"),
+}
 LOOKS = 3  # after which a song is finished
 
 

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import urllib3
@@ -10,8 +11,8 @@ import urllib3
 from lambdas.backends import container as module
 from lambdas.backends.container import LARGEST, ContainerBackend
 from lambdas.core.errors import BackendError, PermanentError, TransientError
-from lambdas.core.pieces import Ticket
-from lambdas.core.ports import Failed, Finished, Running, Work
+from lambdas.core.pieces import Role, Ticket
+from lambdas.core.ports import Failed, Finished, Input, Running, Work
 from tests.fakes.container import Answer, Container
 from tests.fakes.examples import PIECE
 
@@ -54,6 +55,33 @@ def test_all_that_was_asked_is_told_and_nothing_else(container: Container, backe
         "output_url": "http://bucket.example/raw?signature=x",
     }
     assert container.preferred == ["respond-async"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        (("track", "track"), {"tracks": [{"url": "http://b/0"}, {"url": "http://b/1"}]}),
+        (("melody",), {"audio": {"url": "http://b/0", "role": "melody"}}),
+        (("continue",), {"audio": {"url": "http://b/0", "role": "continue"}}),
+    ],
+)
+def test_recordings_are_told_by_their_roles(
+    container: Container, backend: ContainerBackend, roles: tuple[Role, ...], told: dict[str, object]
+) -> None:
+    inputs = tuple(Input(role, f"http://b/{index}", 9.0) for index, role in enumerate(roles))
+
+    backend.start(replace(WORK, inputs=inputs))
+
+    heard = container.songs["job-1-1"].asked
+    assert {name: heard[name] for name in ("tracks", "audio") if name in heard} == told
+
+
+def test_what_made_it_and_how_it_compares_is_passed_on(
+    container: Container, backend: ContainerBackend
+) -> None:
+    container.answers = [said(status="finished", revision="9f2c", report={"distance_db": -12.5})]
+
+    assert backend.check(WORK, TICKET) == Finished(0.0, "9f2c", {"distance_db": -12.5})
 
 
 def test_the_same_work_twice_is_one_song(container: Container, backend: ContainerBackend) -> None:
