@@ -56,8 +56,16 @@ def asked(piece: Piece, inputs: Sequence[Input], *, planning: bool) -> Asked:
         )
     task, upload = TASKS[recording.role] if recording else (PLAIN, None)
     _require_effect(piece, task, planning)
-    fields = {
-        "task_type": task,
+    fields = _song(piece, planning) | {"task_type": task, "thinking": planning and task == PLAIN}
+    if recording is None:
+        return Asked(fields)
+    if task == "repaint":
+        fields |= _extension(piece, recording)
+    return Asked(fields, upload, recording, piece.duration if task == "cover" else None)
+
+
+def _song(piece: Piece, planning: bool) -> dict[str, object]:
+    return {
         "prompt": piece.effective_prompt,
         "lyrics": _lyrics(piece),
         "vocal_language": "unknown",
@@ -66,16 +74,10 @@ def asked(piece: Piece, inputs: Sequence[Input], *, planning: bool) -> Asked:
         "batch_size": 1,
         "use_random_seed": False,
         "seed": piece.seed,
-        "thinking": planning and task == PLAIN,
         "use_cot_caption": False,  # the prompt that the job shows is the one that the model hears
         "use_cot_language": planning,
         **_said(piece),
     }
-    if recording is None:
-        return Asked(fields)
-    if task == "repaint":
-        fields |= _extension(piece, recording)
-    return Asked(fields, upload, recording, piece.duration if task == "cover" else None)
 
 
 def _require_effect(piece: Piece, task: str, planning: bool) -> None:

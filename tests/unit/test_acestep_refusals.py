@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from lambdas.backends.acestep_http import MOST_TOLD
 from lambdas.backends.mock import silence
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
 from lambdas.core.ports import Failed, Finished
@@ -89,11 +90,15 @@ def test_a_refusal_that_is_the_callers_is_passed_on_at_bearable_length(site: Sit
     assert caught.value.detail == "d" * 300
 
 
-def test_a_refusal_within_the_envelope_counts(site: Site) -> None:
-    site.says(Answer(200, b'{"data": null, "code": 500, "error": "CUDA"}'), path="/release_task")
+@pytest.mark.parametrize(("code", "kind"), [(500, TransientError), (401, HostRefusal), (400, PermanentError)])
+def test_a_refusal_within_the_envelope_counts(site: Site, code: int, kind: type[BackendError]) -> None:
+    said = {"data": {"task_id": TASK, "status": "queued"}, "code": code, "error": "CUDA"}
+    site.says(Answer(200, json.dumps(said).encode()), path="/release_task")
 
-    with pytest.raises(TransientError):
+    with pytest.raises(BackendError) as caught:
         site.backend.start(WORK)
+
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_a_refusal_within_the_envelope_counts(site: Site) -> None:
         told(result="garbage"),
         told(progress=2),
         told(3),
-        Answer(body=b" " * ((512 << 10) + 1)),
+        Answer(body=told().body + b" " * MOST_TOLD),
         Answer(body=b"short", headers={"Content-Length": "50"}),
     ],
     ids=lambda answer: repr(answer.body[:60]),
