@@ -35,6 +35,7 @@ class LocalCloud:
     port: the product's address; the emulated cloud takes the next one. 0 picks a free pair.
     auth: enforce IAM policies, as AWS does.
     context: the stage's values to change, as `cdk deploy -c` would.
+    containers: where model containers answer, by patterns of the SageMaker endpoints' names.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class LocalCloud:
         *,
         auth: bool = False,
         context: Mapping[str, Any] | None = None,
+        containers: Mapping[str, str] | None = None,
         say: Say = lambda _: None,
     ) -> None:
         self.folder, self.port, self.auth, self.say = folder.resolve(), port or free_pair(), auth, say
         self.context = {"stage": "local", **(context or {})}
+        self.containers = containers
         self.outputs: dict[str, str] = {}
         self._exit = ExitStack()
 
@@ -73,7 +76,13 @@ class LocalCloud:
             undo.enter_context(_only_one(self.folder))
             for port in (self.port, self.port + 1):
                 check_free(port)
-            self.emulator = Emulator(EMULATOR.ensure(self.say), self.folder, self.port, auth=self.auth)
+            self.emulator = Emulator(
+                EMULATOR.ensure(self.say),
+                self.folder,
+                self.port,
+                auth=self.auth,
+                containers=self.containers,
+            )
             stacks = self._synthesize()
             self._forget_unfinished()
             self.say("Starting the emulated cloud …")

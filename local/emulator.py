@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,22 @@ STOP_SECONDS = 20
 
 
 class Emulator:
-    """The emulated cloud on `port + 1`, the product's address on `port`, their state in `directory`."""
+    """The emulated cloud on `port + 1`, the product's address on `port`, their state in `directory`.
 
-    def __init__(self, python: Path, directory: Path, port: int, *, auth: bool = False) -> None:
+    containers: where the model containers of SageMaker endpoints answer, by patterns of endpoint names.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        directory: Path,
+        port: int,
+        *,
+        auth: bool = False,
+        containers: Mapping[str, str] | None = None,
+    ) -> None:
         self.python, self.directory, self.port, self.auth = python, directory, port, auth
+        self.containers = dict(containers or {})
         self.log = directory / "emulator.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, Any] = {}
@@ -108,9 +121,11 @@ class Emulator:
             "LANG": "C.UTF-8",
             "HOME": str(self._temporary),
             "TMPDIR": str(self._temporary),
-            # Assets stay as they were built; their byte code is compiled once, not at every cold start.
-            "PYTHONPYCACHEPREFIX": str(self.directory / "bytecode"),
+            # Assets stay as they were built; their byte code is compiled once for every state's folder, not
+            # at every cold start.
+            "PYTHONPYCACHEPREFIX": str(ROOT / ".local" / "bytecode"),
             "CADENZA_PORT": str(self.port),
+            "CADENZA_CONTAINERS": json.dumps(self.containers),
             "GATEWAY_PORT": str(self.port + 1),
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,

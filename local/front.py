@@ -1,9 +1,10 @@
 """The emulator's process: the emulated cloud on one port, the product's own address on the other.
 
-Runs in the emulator's environment as `python -m local.front` and imports nothing of ours. It stands in for
-what the cloud has around the stacks: CloudFront's domain name, TLS, and a disk that outlives a crash. Its
-parent holds the other end of its standard input: one JSON command a line, and end of file means stop, so
-that it cannot outlive its parent. It answers on standard output; logs go to standard error.
+Runs in the emulator's environment as `python -m local.front`. It stands in for what the cloud has around the
+stacks: CloudFront's domain name, TLS, and a disk that outlives a crash; SageMaker it takes from
+local/sagemaker, and imports nothing else of ours. Its parent holds the other end of its standard input: one
+JSON command a line, and end of file means stop, so that it cannot outlive its parent. It answers on standard
+output; logs go to standard error.
 
 Private points of the emulator that it leans on (pinned, held by tests/local/test_emulator.py):
 in `ministack.app` `app`, `AUTH`, `_build_persistence_save_dict` and `_wait_for_port`, in `ministack.core`
@@ -26,13 +27,16 @@ from ministack import app as emulator
 from ministack.core.iam_evaluator import pin_request_origin
 from ministack.core.persistence import save_all
 
+from local.sagemaker.registration import register
+from local.sagemaker.service import SageMaker
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HOST = "127.0.0.1"
 SAVE_SECONDS = 5.0
-WRITTEN_BETWEEN_DEPLOYMENTS = ("dynamodb", "sqs", "secretsmanager")
+WRITTEN_BETWEEN_DEPLOYMENTS = ("dynamodb", "sqs", "secretsmanager", "sagemaker")
 AWS_SOURCE = re.compile(rb"https://[^\s;]*amazonaws\.com[^\s;]*")
 
 
@@ -135,13 +139,14 @@ async def _save_often(front: Front) -> None:
             save_all({name: states[name] for name in WRITTEN_BETWEEN_DEPLOYMENTS if name in states})
 
 
-async def _announce(stop: asyncio.Event, port: int) -> None:
+async def _announce(stop: asyncio.Event, port: int, sagemaker: SageMaker) -> None:
     await emulator._wait_for_port(port)
+    sagemaker.resume()
     _tell(ready=True)
     await stop.wait()
 
 
-async def _serve(front: Front, cloud_port: int) -> None:
+async def _serve(front: Front, cloud_port: int, sagemaker: SageMaker) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -150,7 +155,7 @@ async def _serve(front: Front, cloud_port: int) -> None:
     config.keep_alive_timeout, config.graceful_timeout = 75, 0.5
     config.loglevel = "WARNING"
     tasks = [asyncio.create_task(work) for work in (_obey(front, stop), _save_often(front))]
-    tasks.append(asyncio.create_task(_announce(stop, front.port)))
+    tasks.append(asyncio.create_task(_announce(stop, front.port, sagemaker)))
     await serve(front, config, shutdown_trigger=stop.wait)
     for task in tasks:
         task.cancel()
@@ -168,7 +173,8 @@ def main() -> None:
     port, cloud_port = int(os.environ["CADENZA_PORT"]), int(os.environ["GATEWAY_PORT"])
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_serve(Front(port, cloud_port, emulator.AUTH), cloud_port), debug=False)
+    front = Front(port, cloud_port, emulator.AUTH)
+    asyncio.run(_serve(front, cloud_port, register(os.environ)), debug=False)
 
 
 if __name__ == "__main__":
