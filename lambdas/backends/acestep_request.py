@@ -11,7 +11,7 @@ import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lambdas.core.errors import HostRefusal, PermanentError
+from lambdas.core.errors import PermanentError, Unfit
 from lambdas.core.pieces import Piece
 from lambdas.core.ports import Input
 
@@ -47,7 +47,7 @@ class Asked:
 def asked(piece: Piece, inputs: Sequence[Input], *, planning: bool) -> Asked:
     """`planning`: whether the server has its language model.
 
-    Raises PermanentError for what the model cannot do, HostRefusal for what this server cannot.
+    Raises PermanentError for what the model cannot do, Unfit for what this server cannot.
     """
     recording = inputs[0] if inputs else None
     if len(inputs) > 1 or (recording is not None and recording.role not in TASKS):
@@ -87,7 +87,7 @@ def _require_effect(piece: Piece, task: str, planning: bool) -> None:
         if task != PLAIN:
             raise PermanentError("without_effect", f"ACE-Step does not heed {name} beside this recording.")
         if not planning:
-            raise HostRefusal("no_language_model", f"This ACE-Step server has no model that heeds {name}.")
+            raise Unfit("no_language_model", f"This ACE-Step server has no model that heeds {name}.")
 
 
 def _lyrics(piece: Piece) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.backends.acestep_request import TASKS, asked, shortened
 from lambdas.backends.mock import silence
-from lambdas.core.errors import HostRefusal, PermanentError
+from lambdas.core.errors import PermanentError, Unfit
 from lambdas.core.pieces import Role
 from lambdas.core.ports import Input
 from tests.fakes.examples import PIECE
@@ -136,7 +136,7 @@ def test_recordings_that_it_cannot_use_are_refused(inputs: list[Input]) -> None:
 def test_what_would_have_no_effect_is_refused_and_not_dropped(option: dict[str, Any]) -> None:
     with pytest.raises(PermanentError):
         fields(recording("melody"), **option)
-    with pytest.raises(HostRefusal):
+    with pytest.raises(Unfit):
         fields(planning=False, **option)
 
 
