@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from lambdas.backends.download import MOST, Download
 from lambdas.backends.replicate_api import ReplicateApi, explained, plain
 from lambdas.core import prices
-from lambdas.core.errors import HostRefusal, PermanentError
+from lambdas.core.errors import HostRefusal, PermanentError, Unfit
 from lambdas.core.pieces import Piece, Ticket
-from lambdas.core.ports import Failed, Finished, Input, Running, Work
+from lambdas.core.works import Failed, Finished, Input, Running, Work
 
 BASE_URL = "https://api.replicate.com/v1"
 DELIVERY = (
@@ -97,7 +97,7 @@ class ReplicateBackend:
             return self._finish(work, prediction)
         if prediction.status in ("starting", "processing"):
             return self._running(prediction)
-        return _failed(prediction)
+        return self._failed(prediction)
 
     def cancel(self, ticket: Ticket) -> None:
         answer = self._api.ask("POST", f"{_path(ticket)}/cancel")
@@ -124,13 +124,31 @@ class ReplicateBackend:
         download = Download(self.http, self._serves, self.most)
         audio = download.wav(url, self._api.credentials()) if isinstance(url, str) else None
         if audio is None:
-            return Failed("output_gone", "Replicate no longer has the audio.", transient=True)
+            gone = "Replicate no longer has the audio."
+            return Failed("output_gone", gone, transient=True, cost_usd=self._cost(prediction))
         self.put(work.output_url, audio)
-        seconds = prediction.metrics.predict_time if prediction.metrics else 0.0
         return Finished(
-            cost_usd=round(prices.usd("replicate", self.hardware, seconds), 6),
+            cost_usd=self._cost(prediction),
             revision=f"meta/musicgen@{(prediction.version or self.version)[:8]} {_edition(work.piece)}",
         )
+
+    def _failed(self, prediction: _Prediction) -> Failed:
+        """Raises HostRefusal when Replicate had no machine."""
+        cost = self._cost(prediction)
+        if prediction.status == "aborted":
+            raise HostRefusal("no_machine", "No machine at Replicate was free in time.")
+        if prediction.status == "canceled":
+            stopped = "Replicate stopped it, or its time was over."
+            return Failed("canceled", stopped, transient=True, cost_usd=cost)
+        said = plain(str(prediction.error or "It did not say why."))
+        # What failed by what was asked fails there again, and may not on the next host.
+        elsewhere = PASSING.search(said) is None
+        return Failed("failed", said, transient=True, elsewhere=elsewhere, cost_usd=cost)
+
+    def _cost(self, prediction: _Prediction) -> float:
+        """Dollars. Only computing is billed; what ended before it began tells of none."""
+        seconds = prediction.metrics.predict_time if prediction.metrics else 0.0
+        return round(prices.usd("replicate", self.hardware, seconds), 6)
 
     def _serves(self, url: str) -> bool:
         """Whether outputs may lie here: beside the API itself, or on the hosts that its document names."""
@@ -150,10 +168,10 @@ def _path(ticket: Ticket) -> str:
 
 
 def _edition(piece: Piece) -> str:
-    """Which of the four checkpoints there makes it: the large one of the model's kind. Raises HostRefusal."""
+    """Which of the four checkpoints there makes it: the large one of the model's kind. Raises Unfit."""
     family, *kind = piece.model.split("-")
     if family != "musicgen":
-        raise HostRefusal("not_hosted", f"Replicate is set up for MusicGen, not for {piece.model}.")
+        raise Unfit("not_hosted", f"Replicate is set up for MusicGen, not for {piece.model}.")
     return "-".join([*(word for word in ("stereo", "melody") if word in kind), "large"])
 
 
@@ -162,7 +180,7 @@ def _asked(work: Work) -> dict[str, JsonValue]:
     piece = work.piece
     duration = math.ceil(piece.duration)
     if duration > ReplicateBackend.longest:
-        raise HostRefusal("too_long", "Replicate's MusicGen makes at most 30 seconds at a time.")
+        raise Unfit("too_long", "Replicate's MusicGen makes at most 30 seconds at a time.")
     options: dict[str, JsonValue] = {
         "temperature": piece.temperature,
         "top_k": piece.top_k,
@@ -185,11 +203,11 @@ def _recording(inputs: tuple[Input, ...], piece: Piece, duration: int) -> dict[s
     if not inputs:
         return {}
     if len(inputs) > 1 or inputs[0].role not in ("melody", "continue"):
-        raise HostRefusal("not_hosted", "Replicate's MusicGen takes one melody or one beginning.")
+        raise Unfit("not_hosted", "Replicate's MusicGen takes one melody or one beginning.")
     recording = inputs[0]
     if recording.role == "melody":
         if "melody" not in _edition(piece):
-            raise HostRefusal("not_hosted", f"{piece.model} takes no melody at Replicate.")
+            raise Unfit("not_hosted", f"{piece.model} takes no melody at Replicate.")
         return {"input_audio": recording.url}
     if duration <= recording.seconds:
         raise PermanentError("nothing_to_continue", "The recording is as long as the whole piece is to be.")
@@ -200,15 +218,3 @@ def _progress(logs: str) -> float:
     found = STEPS.search(logs[-LATEST_LOG:])
     made, total = (int(found[1]), int(found[2])) if found else (0, 0)
     return min(made / total, 1.0) if total else 0.0
-
-
-def _failed(prediction: _Prediction) -> Failed:
-    if prediction.status == "aborted":
-        return Failed(
-            "no_machine", "No machine at Replicate was free in time.", transient=True, elsewhere=True
-        )
-    if prediction.status == "canceled":
-        return Failed("canceled", "Replicate stopped it, or its time was over.", transient=True)
-    said = plain(str(prediction.error or "It did not say why."))
-    # What failed by what was asked fails there again, and may not on the next host.
-    return Failed("failed", said, transient=True, elsewhere=PASSING.search(said) is None)

@@ -9,6 +9,7 @@ import pytest
 import urllib3
 
 from lambdas.backends.replicate import ReplicateBackend
+from lambdas.core.errors import HostRefusal
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 from tests.fakes.examples import NOW, PIECE
@@ -110,7 +111,9 @@ def test_canceling_is_fine_at_any_moment(site: Site, moment: float) -> None:
 
     state = site.backend.check(WORK, ticket)
     if moment < 35:
-        assert state == Failed("canceled", "Replicate stopped it, or its time was over.", transient=True)
+        assert isinstance(state, Failed)
+        assert (state.code, state.transient, state.elsewhere) == ("canceled", True, False)
+        assert state.cost_usd == pytest.approx(max(0.0, moment - 20) * 0.0014)
     else:
         assert isinstance(state, Finished) == (moment < 3600)
 
@@ -118,10 +121,10 @@ def test_canceling_is_fine_at_any_moment(site: Site, moment: float) -> None:
 def test_who_found_no_machine_in_time_is_sent_on(site: Site) -> None:
     site.backend = replace(site.backend, cancel_after=10)
 
-    state = site.ended()
+    with pytest.raises(HostRefusal) as caught:
+        site.ended()
 
-    assert isinstance(state, Failed)
-    assert (state.code, state.elsewhere) == ("no_machine", True)
+    assert caught.value.code == "no_machine"
 
 
 def test_who_ran_out_of_time_may_try_again(site: Site) -> None:
@@ -150,7 +153,9 @@ def test_what_failed_by_itself_is_tried_elsewhere_and_what_the_machine_broke_aga
     site.latest.error = error
     site.time.pass_by(120)
 
-    assert site.backend.check(WORK, ticket) == Failed("failed", error, transient=True, elsewhere=elsewhere)
+    state = site.backend.check(WORK, ticket)
+
+    assert state == Failed("failed", error, transient=True, elsewhere=elsewhere)
 
 
 def test_a_failures_words_are_passed_on_without_addresses_and_tokens(site: Site) -> None:
@@ -168,7 +173,8 @@ def test_a_failures_words_are_passed_on_without_addresses_and_tokens(site: Site)
 def test_audio_that_is_gone_is_made_again(site: Site) -> None:
     state = site.ended(after=4000)
 
-    assert state == Failed("output_gone", "Replicate no longer has the audio.", transient=True)
+    gone = "Replicate no longer has the audio."
+    assert state == Failed("output_gone", gone, transient=True, cost_usd=0.021)
 
 
 def test_work_that_nobody_knows_is_made_again(site: Site) -> None:

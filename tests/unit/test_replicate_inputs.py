@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from lambdas.backends.replicate import ReplicateBackend
-from lambdas.core.errors import HostRefusal, PermanentError
+from lambdas.core.errors import PermanentError, Unfit
 from lambdas.core.ports import Finished, Input, Work
 from tests.fakes.examples import NOW, PIECE
 from tests.fakes.replicate import VERSION, Replicate, connect
@@ -155,7 +155,7 @@ def test_a_beginning_that_leaves_nothing_to_make_is_turned_down_before_it_costs(
     ],
 )
 def test_what_it_does_not_make_is_for_another_host(site: Site, asked: Work) -> None:
-    with pytest.raises(HostRefusal):
+    with pytest.raises(Unfit):
         site.backend.start(asked)
 
     assert site.replicate.seen.total() == 0
