@@ -14,10 +14,10 @@ from lambdas.core.errors import RequestError, TransientError
 from lambdas.core.jobs import Filter, Job
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.recordings import Format
-from lambdas.core.requests import GenerateRequest, PatchRequest
+from lambdas.core.requests import GenerateRequest, PatchRequest, UploadRequest
 from lambdas.core.submitting import Submission
-from lambdas.core.views import Standing, etag
-from lambdas.http import documents, refusals
+from lambdas.core.views import Standing, etag, upload_view
+from lambdas.http import documents, operations, refusals
 from lambdas.http.admission import Event, admit
 from lambdas.http.preferences import Preference, preference
 from lambdas.settings import VERSION
@@ -49,14 +49,7 @@ def handler(event: Event, context: LambdaContext) -> dict[str, Any]:
     return answer
 
 
-@app.post(
-    "/generate",
-    summary="Make music",
-    description=documents.GENERATE,
-    responses=documents.made(),
-    tags=["Music"],
-    operation_id="generate",
-)
+@app.post("/generate", **operations.generate())
 def generate(
     body: GenerateRequest,
     idempotency_key: Annotated[
@@ -80,13 +73,13 @@ def generate(
     return _made(submission, preference(prefer))
 
 
-@app.get(
-    "/jobs",
-    summary="Your jobs, newest first",
-    responses=documents.listed(),
-    tags=["Jobs"],
-    operation_id="list_jobs",
-)
+@app.post("/uploads", **operations.create_upload())
+def create_upload(body: UploadRequest) -> Answer:
+    offer = wiring.api().uploads.offer(body, _principal())
+    return _json(201, upload_view(offer), {"Cache-Control": "no-store"})
+
+
+@app.get("/jobs", **operations.list_jobs())
 def list_jobs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
@@ -99,9 +92,7 @@ def list_jobs(
     return _json(200, {"jobs": jobs, "next_cursor": following})
 
 
-@app.get(
-    "/jobs/<job_id>", summary="A job", responses=documents.shown(), tags=["Jobs"], operation_id="get_job"
-)
+@app.get("/jobs/<job_id>", **operations.get_job())
 def get_job(
     job_id: str, if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=1000)] = None
 ) -> Answer:
@@ -118,13 +109,7 @@ def get_job(
     return _json(200, view, headers)
 
 
-@app.patch(
-    "/jobs/<job_id>",
-    summary="Rename or mark a job",
-    responses=documents.changed(),
-    tags=["Jobs"],
-    operation_id="patch_job",
-)
+@app.patch("/jobs/<job_id>", **operations.patch_job())
 def patch_job(job_id: str, body: PatchRequest) -> Answer:
     parts = wiring.api()
     changes = {name: getattr(body, name) for name in body.model_fields_set}
@@ -132,38 +117,20 @@ def patch_job(job_id: str, body: PatchRequest) -> Answer:
     return _json(200, parts.reader.render(job, _origin(), wiring.now()))
 
 
-@app.post(
-    "/jobs/<job_id>/cancel",
-    summary="Cancel a job",
-    responses=documents.canceled(),
-    tags=["Jobs"],
-    operation_id="cancel_job",
-)
+@app.post("/jobs/<job_id>/cancel", **operations.cancel_job())
 def cancel_job(job_id: str) -> Answer:
     parts = wiring.api()
     job = parts.collection.cancel(job_id, _principal())
     return _json(202, parts.reader.render(job, _origin(), wiring.now()))
 
 
-@app.delete(
-    "/jobs/<job_id>",
-    summary="Delete a job",
-    responses=documents.deleted(),
-    tags=["Jobs"],
-    operation_id="delete_job",
-)
+@app.delete("/jobs/<job_id>", **operations.delete_job())
 def delete_job(job_id: str) -> Answer:
     wiring.api().collection.delete(job_id, _principal())
     return Response(204, None, "")
 
 
-@app.get(
-    "/jobs/<job_id>/audio",
-    summary="A job's audio",
-    responses=documents.redirected(),
-    tags=["Jobs"],
-    operation_id="get_audio",
-)
+@app.get("/jobs/<job_id>/audio", **operations.get_audio())
 def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> Answer:
     parts = wiring.api()
     job, key, kind = parts.collection.audio_key(job_id, _principal(), format)
@@ -171,25 +138,13 @@ def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> 
     return Response(302, None, "", {"Location": link, "Cache-Control": "no-store"})
 
 
-@app.get(
-    "/models",
-    summary="What this deployment can play",
-    responses=documents.modelled(),
-    tags=["Service"],
-    operation_id="list_models",
-)
+@app.get("/models", **operations.list_models())
 def list_models() -> Answer:
     parts = wiring.api()
     return _json(200, documents.catalogue(parts.models, parts.settings.chains))
 
 
-@app.get(
-    "/health",
-    summary="Is the service well?",
-    responses=documents.healthy(),
-    tags=["Service"],
-    operation_id="health",
-)
+@app.get("/health", **operations.health())
 def health() -> Answer:
     parts = wiring.api()
     view = {"status": "ok", "version": VERSION, "stage": parts.settings.stage, "models": list(parts.models)}

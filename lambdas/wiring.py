@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lambdas.core.ports import Backend
     from lambdas.core.submitting import Submitter
     from lambdas.core.tidying import Janitor
+    from lambdas.core.uploading import Uploads
     from lambdas.core.views import Reader
 
 AWS_ERRORS = (BotoCoreError, ClientError)
@@ -47,6 +48,7 @@ class Api:
     settings: ApiSettings
     models: "Mapping[str, Model]"
     submitter: "Submitter"
+    uploads: "Uploads"
     collection: "Collection"
     reader: "Reader"
 
@@ -58,9 +60,12 @@ def api() -> Api:
     from lambdas.aws.ledger import DynamoLedger
     from lambdas.aws.objects import S3Objects
     from lambdas.aws.queues import SqsQueue
+    from lambdas.core.choosing import Choice
     from lambdas.core.collection import Collection
     from lambdas.core.models import offered
+    from lambdas.core.sourcing import Sourcing
     from lambdas.core.submitting import Submitter
+    from lambdas.core.uploading import Uploads
     from lambdas.core.views import Reader
 
     settings = ApiSettings.from_env(os.environ)
@@ -69,12 +74,13 @@ def api() -> Api:
     objects = S3Objects(clients.later(clients.s3), settings.audio_bucket)
     ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
     models = offered(settings.chains)
+    choice = Choice(models, frozenset(settings.accepted_licences))
+    uploads = Uploads(objects, ledger, now)
     return Api(
         settings=settings,
         models=models,
-        submitter=Submitter(
-            jobs, queue, ledger, models, now, accepted_licences=frozenset(settings.accepted_licences)
-        ),
+        submitter=Submitter(jobs, queue, ledger, choice, Sourcing(jobs, uploads, now), now),
+        uploads=uploads,
         collection=Collection(jobs, jobs, queue, objects, models, now),
         reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
     )

@@ -1,4 +1,4 @@
-"""The audio bucket on S3, and presigned addresses into it."""
+"""The audio bucket on S3, and presigned addresses and forms into it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,17 +7,19 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from lambdas.core.errors import TransientError
+from lambdas.core.ports import Form, Stored
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ABSENT = ("NoSuchKey", "404", "NotFound")
+UNSEEN = (*ABSENT, "403", "AccessDenied")  # what S3 says of an absent object to who may not list
 REMOVED_AT_ONCE = 1000
 NAME_LENGTH = 100  # characters of a download's name, its ending included
 
 
 class S3Objects:
-    """Implements ports.ObjectStore and ports.Links."""
+    """Implements ports.ObjectStore, ports.Links and ports.Inbox."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -70,6 +72,26 @@ class S3Objects:
     def upload(self, key: str, seconds: int) -> str:
         params = {"Bucket": self._bucket, "Key": key}
         return self._client.generate_presigned_url("put_object", Params=params, ExpiresIn=seconds)
+
+    def offer(self, key: str, content_type: str, most_bytes: int, seconds: int) -> Form:
+        told = {"Content-Type": content_type}
+        form = self._client.generate_presigned_post(
+            Bucket=self._bucket,
+            Key=key,
+            Fields=told,
+            Conditions=[told, ["content-length-range", 1, most_bytes]],
+            ExpiresIn=seconds,
+        )
+        return Form(form["url"], form["fields"])
+
+    def look(self, key: str) -> Stored | None:
+        try:
+            found = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in UNSEEN:
+                return None
+            raise
+        return Stored(found["ContentLength"], found["ContentType"])
 
 
 def _named(filename: str) -> str:

@@ -169,7 +169,7 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType(
 def offered(chains: Mapping[str, Sequence[str]]) -> dict[str, Model]:
     """The models of a deployment, its default first. Raises KeyError for a model that nobody wrote.
 
-    A model that only the mock plays is a mock, and says so.
+    A model that only the mock plays is a mock, and says so; recordings it can blend and nothing else.
     """
     return {model_id: _as_served(CATALOGUE[model_id], tuple(hosts)) for model_id, hosts in chains.items()}
 
@@ -177,4 +177,11 @@ def offered(chains: Mapping[str, Sequence[str]]) -> dict[str, Model]:
 def _as_served(model: Model, hosts: tuple[str, ...]) -> Model:
     if model.mock or hosts != ("mock",):
         return model
-    return replace(model, mock=True, title=f"{model.title} (mock)", licence=MOCK.licence, commercial_use=True)
+    return replace(
+        model,
+        mock=True,
+        title=f"{model.title} (mock)",
+        licence=MOCK.licence,
+        commercial_use=True,
+        inputs=MappingProxyType({role: each for role, each in model.inputs.items() if role == "track"}),
+    )

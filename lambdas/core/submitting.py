@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -11,21 +11,20 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from lambdas.core.cache import cache_key
-from lambdas.core.errors import Pointer, RequestError
+from lambdas.core.choosing import OPTIONS, Choice, length_of
+from lambdas.core.errors import RequestError
 from lambdas.core.jobs import GRACE, Job, Status
 from lambdas.core.models import Model
 from lambdas.core.pieces import Cost, Piece, Webhook
 from lambdas.core.ports import Clock, JobStore, Ledger, Message, Queue
 from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format
-from lambdas.core.requests import SEEDS, GenerateRequest
+from lambdas.core.requests import PROMPT_LENGTH, SEEDS, GenerateRequest
+from lambdas.core.sourcing import Sources, Sourcing
 
 KEPT = timedelta(hours=24)  # how long an idempotency key is remembered
 TAKEOVER = timedelta(seconds=10)  # after which an unfinished first try may be taken over by a second
 DEADLINE = timedelta(hours=1)
-OPTIONS = (
-    "lyrics", "negative_prompt", "bpm", "key", "instrumental", "temperature", "top_k", "top_p", "guidance",
-)  # fmt: skip
 
 
 class Memo(BaseModel):
@@ -51,11 +50,12 @@ class Submitter:
     jobs: JobStore
     queue: Queue
     ledger: Ledger
-    models: Mapping[str, Model]  # the deployment's, its default first
+    choice: Choice
+    sourcing: Sourcing
     clock: Clock
     draw_seed: Callable[[], int] = lambda: secrets.randbelow(SEEDS)
     draw_id: Callable[[], str] = lambda: str(uuid4())
-    accepted_licences: Collection[str] = ()
+    deadline: timedelta = DEADLINE
 
     def submit(
         self,
@@ -70,7 +70,7 @@ class Submitter:
 
         Raises RequestError: invalid_request, idempotency_mismatch, idempotency_in_progress.
         """
-        model = self._model(request)
+        model = self.choice.model_for(request)
         if idempotency_key is None:
             ids = tuple(self.draw_id() for _ in range(request.variations))
             return Submission(self._enqueue(request, model, principal, origin, ids, use_cache))
@@ -80,7 +80,11 @@ class Submitter:
             kept = (self.jobs.get(job_id) for job_id in memo.job_ids)
             known = tuple(job for job in kept if job is not None)
             return Submission(known, memo.answer, replayed=True)
-        jobs = self._enqueue(request, model, principal, origin, memo.job_ids, use_cache)
+        try:
+            jobs = self._enqueue(request, model, principal, origin, memo.job_ids, use_cache)
+        except RequestError:
+            self.ledger.put(name, memo.model_dump_json(), self.clock())  # the key is free for a better body
+            raise
         answered = memo.model_copy(update={"answer": render(jobs), "pending_until": None})
         self.ledger.put(name, answered.model_dump_json(), self.clock() + KEPT)
         return Submission(jobs, answered.answer)
@@ -106,37 +110,6 @@ class Submitter:
             )
         return theirs
 
-    def _model(self, request: GenerateRequest) -> Model:
-        name = next(iter(self.models)) if request.model is None else request.model
-        model = self.models.get(name)
-        if model is None:
-            known = ", ".join(self.models)
-            raise _invalid("/model", f"This deployment has no such model; it has: {known}.")
-        if not model.allowed_by(self.accepted_licences):
-            raise _invalid(
-                "/model", f"{model.id} is {model.licence}, which this deployment has not accepted."
-            )
-        if request.prompt is None:
-            raise _invalid("/prompt", "A prompt is required by this model.")
-        if request.duration not in model.duration:
-            low, high = model.duration.low, model.duration.high
-            raise _invalid("/duration", f"{model.id} makes {low:g} to {high:g} seconds.")
-        self._check_options(request, model)
-        return model
-
-    def _check_options(self, request: GenerateRequest, model: Model) -> None:
-        for name in OPTIONS:
-            value = getattr(request, name)
-            if value is None:
-                continue
-            if name not in model.options:
-                able = [other.id for other in self.models.values() if name in other.options]
-                which = f"these do: {', '.join(able)}" if able else "no model of this deployment does"
-                raise _invalid(f"/{name}", f"{model.id} does not take {name}; {which}.")
-            span = model.options[name]
-            if span is not None and value not in span:
-                raise _invalid(f"/{name}", f"{model.id} takes {span.low:g} to {span.high:g}.")
-
     def _enqueue(
         self,
         request: GenerateRequest,
@@ -146,10 +119,11 @@ class Submitter:
         ids: Sequence[str],
         use_cache: bool,
     ) -> tuple[Job, ...]:
+        sources = self.sourcing.find(request, principal)
         first = self.draw_seed() if request.seed is None else request.seed
         made = []
         for nth, job_id in enumerate(ids):
-            piece = _piece(request, model, (first + nth) % SEEDS)
+            piece = _piece(request, model, (first + nth) % SEEDS, sources)
             cached = request.seed is not None and use_cache
             source = self.ledger.get(cache_key(principal.id, piece)) if cached else None
             job = self._job(request, model, principal, origin, piece, job_id, ids, source)
@@ -178,7 +152,7 @@ class Submitter:
             status=Status.QUEUED,
             created_at=now,
             due_at=now + GRACE,
-            deadline_at=now + DEADLINE,
+            deadline_at=now + self.deadline,
             expires_at=now + timedelta(days=principal.retention_days),
             retention_days=principal.retention_days,
             mock=model.mock,
@@ -190,24 +164,22 @@ class Submitter:
         )
 
 
-def _piece(request: GenerateRequest, model: Model, seed: int) -> Piece:
+def _piece(request: GenerateRequest, model: Model, seed: int, sources: Sources) -> Piece:
     prompt = request.prompt or ""
     return Piece(
         model=model.id,
         model_revision=model.revision,
-        prompt=prompt,
-        effective_prompt=f"{request.genre} music: {prompt}" if request.genre else prompt,
-        duration=request.duration,
+        prompt=prompt or sources.title[:PROMPT_LENGTH],
+        effective_prompt=f"{request.genre} music: {prompt}" if request.genre and prompt else prompt,
+        duration=length_of(request, model),
         seed=seed,
         format=Format(request.format),
         genre=request.genre,
+        tracks=sources.tracks,
+        audio=sources.audio,
         **{name: getattr(request, name) for name in OPTIONS},
     )
 
 
 def _digest(request: GenerateRequest) -> str:
     return sha256(json.dumps(request.model_dump(), sort_keys=True).encode()).hexdigest()
-
-
-def _invalid(pointer: str, detail: str) -> RequestError:
-    return RequestError("invalid_request", detail, [Pointer(pointer, detail)])

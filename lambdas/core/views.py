@@ -11,6 +11,7 @@ from typing import Any
 from lambdas.core.jobs import Job, Status, keys_of
 from lambdas.core.ports import Links
 from lambdas.core.recordings import Format
+from lambdas.core.uploading import Offer
 
 View = dict[str, Any]
 
@@ -117,6 +118,17 @@ class Reader:
         half = self.link_for.total_seconds() / 2
         end = (now.timestamp() // half + 2) * half
         return datetime.fromtimestamp(end, now.tzinfo)
+
+
+def upload_view(offer: Offer) -> View:
+    return {
+        "upload_id": offer.upload.upload_id,
+        "url": offer.form.url,
+        "fields": dict(offer.form.fields),
+        "filename": offer.upload.filename,
+        "expires_at": instant(offer.open_until),
+        "deleted_at": instant(offer.kept_until),
+    }
 
 
 def etag(view: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from lambdas.http.documents import EVERYWHERE
+from lambdas.http.operations import EVERYWHERE
 
 Document = Mapping[str, Any]
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 METHODS: Mapping[str, str] = {
     "generate": "POST",
+    "uploads": "POST",
     "models": "GET",
     "health": "GET",
     "openapi.json": "GET",

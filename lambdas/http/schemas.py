@@ -79,6 +79,7 @@ class JobView(View):
     formats: dict[str, FileView] | None
     peaks_url: str | None
     audio: AudioView | None
+    report: dict[str, float | str] | None = Field(description="What the model says of its result.")
     cost: CostView
     timings: TimingsView
     trials: list[Trial] = Field(description="Attempts that gave no audio.")
@@ -88,6 +89,15 @@ class JobView(View):
     completed_at: str | None
     expires_at: str
     urls: UrlsView
+
+
+class UploadView(View):
+    upload_id: str = Field(description="What `tracks` and `audio` name it by.")
+    url: str
+    fields: dict[str, str] = Field(description="Form fields to send as they are, before the file.")
+    filename: str
+    expires_at: str = Field(description="Until when the form is good.")
+    deleted_at: str = Field(description="Until when the file is kept.")
 
 
 class JobList(View):
@@ -102,6 +112,10 @@ class BackendView(View):
     healthy: bool
 
 
+class InputView(View):
+    seconds: float = Field(description="How much of the recording is used.")
+
+
 class ModelView(View):
     id: str
     title: str
@@ -109,6 +123,9 @@ class ModelView(View):
     tasks: list[str]
     limits: dict[str, float]
     options: dict[str, list[float] | None] = Field(description="Optional fields it takes, with their range.")
+    inputs: dict[str, InputView] = Field(
+        description="Recordings it takes, by role: two as `track`, or one as another."
+    )
     sample_rate: int
     channels: int
     licence: str

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from lambdas.core.errors import Conflict
 from lambdas.core.jobs import Filter, Job, Status
-from lambdas.core.ports import Clock, Page
+from lambdas.core.ports import Clock, Form, Page, Stored
 
 Place = tuple[datetime, str]  # of a job in its owner's list: when it was made, its id
 
@@ -130,7 +130,8 @@ class MemoryLedger:
 
 
 class MemoryObjects:
-    """Implements ports.ObjectStore and ports.Links. `fetch` and `send` are what a holder of a link does."""
+    """Implements ports.ObjectStore, ports.Links and ports.Inbox. `fetch` and `send` are what a holder of a
+    link does, `post` what a holder of a form does."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -161,6 +162,26 @@ class MemoryObjects:
 
     def upload(self, key: str, seconds: int) -> str:
         return self._link("PUT", key, seconds)
+
+    def offer(self, key: str, content_type: str, most_bytes: int, seconds: int) -> Form:
+        until = (self._clock() + timedelta(seconds=seconds)).timestamp()
+        policy = json.dumps([key, content_type, most_bytes, until])
+        return Form("memory://bucket", {"key": key, "Content-Type": content_type, "policy": policy})
+
+    def look(self, key: str) -> Stored | None:
+        if key not in self.files:
+            return None
+        content_type, _ = json.loads(self.names.get(key) or '["binary/octet-stream", ""]')
+        return Stored(len(self.files[key]), content_type)
+
+    def post(self, form: Form, data: bytes) -> bool:
+        """Whether the bucket took a file by a form."""
+        key, content_type, most, until = json.loads(form.fields["policy"])
+        sent = (form.fields["key"], form.fields["Content-Type"])
+        if sent != (key, content_type) or not 1 <= len(data) <= most or until <= self._clock().timestamp():
+            return False
+        self.write(key, data, content_type, "")
+        return True
 
     def _link(self, method: str, key: str, seconds: int) -> str:
         until = (self._clock() + timedelta(seconds=seconds)).timestamp()

@@ -14,6 +14,7 @@ from random import Random
 from typing import TypeVar
 
 from lambdas.core.announcing import Announcer
+from lambdas.core.choosing import Choice
 from lambdas.core.collection import Collection
 from lambdas.core.conducting import Conductor, backoff
 from lambdas.core.errors import CadenzaError, RequestError
@@ -25,8 +26,10 @@ from lambdas.core.preparing import Preparation
 from lambdas.core.principals import anonymous
 from lambdas.core.requests import GenerateRequest
 from lambdas.core.settling import Settling
+from lambdas.core.sourcing import Sourcing
 from lambdas.core.submitting import Submitter
 from lambdas.core.tidying import Janitor
+from lambdas.core.uploading import Uploads
 from lambdas.core.views import Reader
 from tests.fakes.hosts import MemoryCourier, MemoryHost, MemoryMastering, MemoryPreparing
 from tests.fakes.laws import Laws
@@ -66,7 +69,11 @@ class World:
         objects, links = wire("objects", self.objects), wire("links", self.objects)
         ledger, deliveries = wire("ledger", self.ledger), wire("deliveries", self.deliveries)
         hosts = {name: wire(name, host) for name, host in self.hosts.items()}
-        self.submitter = Submitter(jobs, queue, ledger, models, clock, lambda: 7, lambda: f"job-{next(ids)}")
+        self.uploads = Uploads(wire("inbox", self.objects), ledger, clock)
+        sourcing = Sourcing(jobs, self.uploads, clock)
+        self.submitter = Submitter(
+            jobs, queue, ledger, Choice(models), sourcing, clock, lambda: 7, lambda: f"job-{next(ids)}"
+        )
         self.collection = Collection(jobs, jobs, queue, objects, models, clock)
         self.conductor = Conductor(
             jobs=jobs,

@@ -29,6 +29,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         settings=SETTINGS,
         models=offered(CHAINS),
         submitter=made.submitter,
+        uploads=made.uploads,
         collection=made.collection,
         reader=Reader(made.objects, "audio-bucket", timedelta(hours=1)),
     )

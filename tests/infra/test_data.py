@@ -34,15 +34,15 @@ def test_audio_expires_with_the_folder_it_is_in(dev: Stacks) -> None:
 
     expiries = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
     aborts = [rule["AbortIncompleteMultipartUpload"] for rule in rules if "Prefix" not in rule]
-    assert expiries == {"audio/1d/": 1, "audio/30d/": 30, "raw/": 1}
+    assert expiries == {"audio/1d/": 1, "audio/30d/": 30, "raw/": 1, "uploads/": 1}
     assert aborts == [{"DaysAfterInitiation": 1}]
     assert {rule["Status"] for rule in rules} == {"Enabled"}
 
 
-def test_any_page_may_read_audio_in_parts_and_none_may_write(dev: Stacks) -> None:
+def test_any_page_may_read_audio_in_parts_and_send_forms_but_write_nothing_else(dev: Stacks) -> None:
     [rule] = dev.properties("Data", BUCKET, "Audio")["CorsConfiguration"]["CorsRules"]
 
-    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET", "HEAD"])
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET", "HEAD", "POST"])
     assert set(rule["ExposedHeaders"]) == {"Content-Length", "Content-Range", "ETag", "Accept-Ranges"}
 
 

@@ -15,6 +15,7 @@ RIGHTS = {
         "Ledger": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         "SubmitJobs": {"sqs:SendMessage"},
         "Audio": {"s3:GetObject", "s3:DeleteObject"},
+        "Uploads": {"s3:GetObject", "s3:PutObject"},
     },
     "Conductor": {
         "Jobs": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"},
@@ -28,6 +29,7 @@ RIGHTS = {
         "CheckAgain": {"sqs:SendMessage"},
         "Announce": {"sqs:SendMessage"},
         "Audio": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
+        "Uploads": {"s3:GetObject"},
         "TellAbsent": {"s3:ListBucket"},
         "SignAudio": {"secretsmanager:GetSecretValue"},
     },
@@ -111,7 +113,10 @@ def test_no_action_is_a_wildcard_and_every_resource_but_the_trace_is_named(
 @pytest.mark.parametrize(
     ("function", "action", "resource"),
     [
-        ("Api", "s3:PutObject", "AudioArn"),
+        ("Api", "s3:PutObject", "/audio/"),
+        ("Api", "s3:PutObject", "/raw/"),
+        ("Api", "s3:DeleteObject", "/uploads/"),
+        ("Conductor", "s3:PutObject", "/uploads/"),
         ("Api", "s3:GetObject", "/raw/"),
         ("Api", "dynamodb:DeleteItem", "Jobs"),
         ("Api", "secretsmanager:GetSecretValue", ""),

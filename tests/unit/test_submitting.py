@@ -8,15 +8,19 @@ from itertools import count
 import pytest
 
 from lambdas.core.cache import cache_key
+from lambdas.core.choosing import Choice
 from lambdas.core.errors import RequestError
+from lambdas.core.jobs import Job
 from lambdas.core.models import CATALOGUE, MOCK, Model, Span
 from lambdas.core.ports import Message
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.requests import SEEDS, GenerateRequest
+from lambdas.core.sourcing import Sourcing
 from lambdas.core.submitting import KEPT, TAKEOVER, Submission, Submitter
+from lambdas.core.uploading import Uploads
 from tests.fakes.examples import NOW
 from tests.fakes.queues import MemoryQueue
-from tests.fakes.stores import MemoryJobs, MemoryLedger, Time
+from tests.fakes.stores import MemoryJobs, MemoryLedger, MemoryObjects, Time
 
 ME = anonymous(1)
 YOU = Principal(id="you", kind="user", retention_days=30)
@@ -29,8 +33,17 @@ class Desk:
         ids = count(1)
         self.time, self.jobs = Time(NOW), MemoryJobs()
         self.queue, self.ledger = MemoryQueue(self.time), MemoryLedger(self.time)
+        self.objects = MemoryObjects(self.time)
+        self.uploads = Uploads(self.objects, self.ledger, self.time, lambda: f"upload-{next(ids)}")
         self.submitter = Submitter(
-            self.jobs, self.queue, self.ledger, models, self.time, lambda: seed, lambda: f"job-{next(ids)}"
+            self.jobs,
+            self.queue,
+            self.ledger,
+            Choice(models),
+            Sourcing(self.jobs, self.uploads, self.time),
+            self.time,
+            lambda: seed,
+            lambda: f"job-{next(ids)}",
         )
 
     def submit(
@@ -40,6 +53,13 @@ class Desk:
         return self.submitter.submit(
             request, owner, "https://cadenza.example/v1", key, use_cache, lambda jobs: f"{len(jobs)} jobs"
         )
+
+    def accept(self, licence: str) -> None:
+        choice = replace(self.submitter.choice, accepted_licences={licence})
+        self.submitter = replace(self.submitter, choice=choice)
+
+    def cached_as(self, job: Job) -> str:
+        return cache_key(job.owner, job.piece)
 
     @property
     def sent(self) -> list[str]:
@@ -212,14 +232,14 @@ def test_a_model_whose_licence_nobody_accepted_makes_nothing():
 def test_a_model_whose_licence_was_accepted_is_played():
     guarded = replace(MOCK, id="guarded", licence="CC-BY-NC-4.0", commercial_use=False)
     desk = Desk({"guarded": guarded})
-    desk.submitter = replace(desk.submitter, accepted_licences={"CC-BY-NC-4.0"})
+    desk.accept("CC-BY-NC-4.0")
 
     assert len(desk.submit().jobs) == 1
 
 
 def test_musicgen_takes_how_to_sample_and_no_words_to_sing():
     desk = Desk(CATALOGUE)
-    desk.submitter = replace(desk.submitter, accepted_licences={"CC-BY-NC-4.0"})
+    desk.accept("CC-BY-NC-4.0")
 
     (job,) = desk.submit(model="musicgen-small", duration=300, temperature=0.9, top_k=100, guidance=4.5).jobs
 
