@@ -89,16 +89,28 @@ class Container:
         self.say(f"Model ready ({time.monotonic() - started:.1f} s).")
 
     def _ping(self) -> str | None:
-        """Why no song could start; None when one could."""
+        """Why no song could start; None when one could. Raises LocalError when none ever will."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"{self.url}/ping", timeout=5):
                 return None
         except urllib.error.HTTPError as error:
             with error:
-                return f"it answers {error.code}"
+                return _refusal(error.code, error.read())
         except OSError:
             return "it does not answer yet"
+
+
+def _refusal(status: int, body: bytes) -> str:
+    """What the server says at a ping. Raises LocalError if its model cannot be used."""
+    try:
+        told = json.loads(body)["error"]
+        code, detail = told["code"], str(told["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"it answers {status}"
+    if code == "unusable":
+        raise LocalError(f"The model cannot be used: {detail}")
+    return detail
 
 
 def _reason(log: Path) -> str:

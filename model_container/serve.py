@@ -1,57 +1,88 @@
-"""Serve a packed model: python -m model_container.serve FOLDER [--port 8080]
+"""Serve a model: python -m model_container.serve [FOLDER] [--port 8080]
+
+The folder is what `python -m model_container.pack` wrote, or a published checkpoint, which is then packed
+into a temporary folder first. Without one it is where SageMaker puts a model's files.
 
 Knows the machine and what is built from what. Must not know routes or songs.
 """
 
 import argparse
-import logging
 import sys
+import tempfile
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from model_container.engine.config import CheckpointError
+from model_container.engine.device import cuda
 from model_container.engine.live import Engine
-from model_container.engine.model import Model
+from model_container.engine.manifest import MANIFEST, Manifest
+from model_container.engine.model import Model, choose_decoder
 from model_container.server import capacity, logs
 from model_container.server.app import App
-from model_container.server.studio import Studio
+from model_container.server.opening import Opening
+from model_container.server.song_studio import SongStudio
+from model_container.server.studio import About, Studio
+from model_container.server.track_studio import TrackStudio
+from model_container.tracks.live import TrackEngine
+from model_container.tracks.model import TrackModel
 
-logger = logging.getLogger("model_container.serve")
-
+SAGEMAKER = Path("/opt/ml/model")
 GRACE = 3600  # seconds; SIGTERM waits for the songs that run, and whoever sent it has a limit of its own
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     logs.configure()
-    threads = options.threads or capacity.cpus()
-    try:
-        slots = options.slots or capacity.slots(options.folder, options.memory or capacity.memory())
-        model = Model.load(options.folder, slots=slots, threads=threads, decoder=options.decoder)
-    except CheckpointError as error:
-        logger.error("not loaded", extra={"reason": str(error)})
-        return 1
-    logger.info("loaded", extra={"slots": slots, "threads": threads, "resident": capacity.resident()})
-    with Engine(model, queue_size=options.queue) as engine:
-        app = App(Studio(engine), options.deadline).asgi()
-        config = uvicorn.Config(
-            app,
-            options.host,
-            options.port,
-            log_config=None,
-            timeout_graceful_shutdown=GRACE,
-            server_header=False,
-        )
-        uvicorn.Server(config).run()
+    opening = Opening(partial(_open, options))
+    opening.start()
+    config = uvicorn.Config(
+        App(opening, options.deadline).asgi(),
+        options.host,
+        options.port,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+    )
+    uvicorn.Server(config).run()
+    opening.close()
     return 0
 
 
+def _open(options: argparse.Namespace, running: ExitStack) -> Studio:
+    """Raises CheckpointError."""
+    folder = _packed(options.folder, running)
+    manifest, threads = Manifest.read(folder), options.threads or capacity.cpus()
+    if manifest.kind == "tracks":
+        tracks = TrackModel.load(folder, threads=threads)
+        about = About(manifest.kind, manifest.model, manifest.revision, tracks.device)
+        return TrackStudio(running.enter_context(TrackEngine(tracks, queue_size=options.queue)), about)
+    slots = options.slots or capacity.slots(folder, options.memory or capacity.memory())
+    model = Model.load(folder, slots=slots, threads=threads, decoder=options.decoder)
+    device = "cuda" if choose_decoder(folder) == "torch" and cuda() else "cpu"
+    about = About(manifest.kind, manifest.model, manifest.revision, device)
+    return SongStudio(running.enter_context(Engine(model, queue_size=options.queue)), about)
+
+
+def _packed(folder: Path, running: ExitStack) -> Path:
+    if (folder / MANIFEST).exists():
+        return folder
+    try:
+        from model_container.pack import pack  # here, as packing needs what serving does not
+    except ModuleNotFoundError as error:
+        raise CheckpointError(f"{folder} is not packed, and packing needs {error.name}") from error
+    target = Path(running.enter_context(tempfile.TemporaryDirectory())) / "packed"
+    pack(folder, target, "fp16" if cuda() else "int8")
+    return target
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m model_container.serve", description="Serve a packed model"
+    parser = argparse.ArgumentParser(prog="python -m model_container.serve", description="Serve a model")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=SAGEMAKER, help=f"packed or published; default: {SAGEMAKER}"
     )
-    parser.add_argument("folder", type=Path, help="what python -m model_container.pack wrote")
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--decoder", choices=["auto", "native", "onnx", "torch"], default="auto")

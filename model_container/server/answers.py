@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from model_container.engine.live import ClosedError, FailedError, FullError
 from model_container.server.contract import Problem
+from model_container.server.opening import LoadingError, UnusableError
 from model_container.server.transfer import TransferError
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ KINDS: dict[type[Exception], _Kind] = {
     TransferError: _Kind(502, "transfer_failed", True),  # an address may have expired; a new one may do
     FullError: _Kind(503, "busy", True),
     ClosedError: _Kind(503, "stopping", True),
+    LoadingError: _Kind(503, "loading", True),
+    UnusableError: _Kind(503, "unusable", False),
     DeadlineError: _Kind(504, "deadline", True),
 }
 UNPLANNED = _Kind(500, "failed", True)

@@ -1,12 +1,12 @@
-"""The wire contract, version 1: what a request for a song may say, and what is said about the song.
+"""The wire contract, version 1: what a request for music may say, and what is said about the music.
 
 Knows the wire format (docs/wire.md). Must not know HTTP or the engine's inside.
 """
 
 import secrets
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 from model_container.engine.decoder import FloatArray
 from model_container.engine.sampling import Sampling
@@ -14,6 +14,7 @@ from model_container.engine.song import Request
 
 VERSION = "1"
 SEEDS = 2**32
+ID = r"^[A-Za-z0-9_.:-]{1,128}$"
 
 
 class Message(BaseModel):
@@ -28,27 +29,61 @@ class Audio(Message):
 
 
 class Invocation(Message):
-    """A song that is asked for."""
+    """A piece of work that is asked for, whatever makes it."""
+
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)] = Field(default_factory=lambda: secrets.randbelow(SEEDS))
+    id: Annotated[str, Field(pattern=ID)] | None = None
+    output_url: HttpUrl | None = None
+    progress_url: HttpUrl | None = None
+    deadline_s: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    stream: bool = False
+    respond_async: bool = False
+
+
+class SongInvocation(Invocation):
+    """A song by MusicGen."""
 
     prompt: Annotated[str, Field(min_length=1, max_length=600)]
     duration: Annotated[float, Field(ge=0.1, le=300)] = 30.0  # seconds, of the recording gone on from too
-    seed: Annotated[int, Field(ge=0, lt=SEEDS)] = Field(default_factory=lambda: secrets.randbelow(SEEDS))
     temperature: Annotated[float, Field(ge=0, le=10)] = 1.0
     top_k: Annotated[int, Field(ge=0, le=10_000)] = 250
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     guidance: Annotated[float, Field(ge=1, le=20)] = 3.0
     audio: Audio | None = None
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")] | None = None
-    output_url: HttpUrl | None = None
-    progress_url: HttpUrl | None = None
-    deadline_s: Annotated[float, Field(gt=0, le=86_400)] | None = None
-    stream: bool = False
 
     def request(self, frame_rate: int, recording: FloatArray | None, melody: FloatArray | None) -> Request:
         """Raises ValueError for what no model can make."""
         sampling = Sampling(self.temperature, self.top_k, self.top_p, self.seed)
         frames = round(self.duration * frame_rate)
         return Request(self.prompt, frames, sampling, self.guidance, recording, melody)
+
+
+class Track(Message):
+    """A WAV file at an address, and the seconds of it that are meant."""
+
+    url: HttpUrl
+    start_time: Annotated[float, Field(ge=0)] = 0.0
+    end_time: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end_time is not None and self.end_time <= self.start_time:
+            raise ValueError("end_time is not after start_time")
+        return self
+
+
+class TrackInvocation(Invocation):
+    """A clip from two tracks. Nothing in it is drawn, and nothing is told to it: a prompt is not heard."""
+
+    tracks: Annotated[list[Track], Field(min_length=2, max_length=2)]
+    duration: Annotated[float, Field(ge=1, le=26)] = 16.0  # seconds of either track and of the clip
+    prompt: Annotated[str, Field(max_length=600)] = ""
+
+
+class Cancel(Message):
+    """Work that is not wanted any more, for callers that can only POST."""
+
+    cancel: Annotated[str, Field(pattern=ID)]
 
 
 class Problem(Message):
@@ -66,3 +101,5 @@ class State(Message):
     seconds: float = 0.0  # of audio made
     work_s: float = 0.0  # since it was asked for, or until it ended
     error: Problem | None = None
+    report: dict[str, float] | None = None  # how the result compares with what is easily had
+    revision: str | None = None  # of the weights

@@ -1,11 +1,12 @@
-"""Songs that are put at an address: begun once, delivered whether or not anybody waits, asked after by id.
+"""Music that is put at an address: begun once, delivered whether or not anybody waits, asked after by id.
 
-Knows threads and what becomes of a song. Must not know HTTP as a server.
+Knows threads and what becomes of a piece of work. Must not know HTTP as a server, or what makes the music.
 """
 
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from model_container.server import transfer
@@ -16,44 +17,64 @@ from model_container.server.studio import Performance, Studio
 logger = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 2.0
-REMEMBERED = 1000  # songs that have ended
+REMEMBERED = 1000  # pieces of work that have ended
+LAST_WORD = 5  # tries: some callers learn how it ended from nothing else
 
 
 @dataclass(eq=False)
 class Delivery:
-    """One song on its way to its address."""
+    """One piece of music on its way to its address."""
 
     id: str
     performance: Performance
-    ended: threading.Event = field(default_factory=threading.Event)
+    revision: str | None = None  # of the weights that make it
+    over: bool = False  # nothing changes any more
+    ended: threading.Event = field(default_factory=threading.Event)  # and that has been told
     error: Exception | None = None  # why it ended without being delivered
     worked: float = 0.0
 
     def stop(self, why: Exception) -> None:
-        """The first reason counts; an ended song stays as it is."""
-        if not self.ended.is_set():
+        """The first reason counts; what is over stays as it is."""
+        if not self.over:
             self.error = self.error or why
-            self.performance.live.stop()
+            self.performance.stop()
 
     def wait(self) -> None:
-        """Return when the song is delivered. Raises why it is not."""
+        """Return when it is delivered. Raises why it is not."""
         self.ended.wait()
         if self.error:
             raise self.error
 
+    def state(self) -> State:
+        standing = self.performance.standing()
+        worked = self.worked or time.monotonic() - self.performance.began
+        said = State(
+            id=self.id,
+            status="running",
+            progress=standing.progress,
+            message=standing.message,
+            seconds=standing.seconds,
+            work_s=round(worked, 3),
+            revision=self.revision,
+        )
+        if self.over:
+            return said.model_copy(update=_ending(self, standing.report))
+        waiting = {"status": "queued", "message": "Waiting for a turn", "queue_position": standing.position}
+        return said.model_copy(update=waiting) if standing.position else said
+
 
 class Songs:
-    def __init__(self, studio: Studio, deadline: float) -> None:
-        """deadline: seconds for a song that names none."""
-        self._studio, self._deadline = studio, deadline
+    def __init__(self, deadline: float) -> None:
+        """deadline: seconds for a piece of work that names none."""
+        self._deadline = deadline
         self._deliveries: dict[str, Delivery] = {}
         self._beginning: set[str] = set()
         self._change = threading.Condition()
 
-    def start(self, invocation: Invocation, id: str) -> tuple[Delivery, bool]:
-        """Begin a song, or find it begun by another request with its id; and whether it is new.
+    def start(self, studio: Studio, invocation: Invocation, id: str) -> tuple[Delivery, bool]:
+        """Begin a piece of work, or find it begun by another request with its id; and whether it is new.
 
-        Raises what Studio.begin raises.
+        Raises what Studio.begin raises; who will not read the answer is told at progress_url.
         """
         with self._change:
             while id in self._beginning:
@@ -62,10 +83,14 @@ class Songs:
                 return self._deliveries[id], False
             self._beginning.add(id)
         try:
-            delivery = Delivery(id, self._studio.begin(invocation))
+            delivery = Delivery(id, studio.begin(invocation), studio.about.revision)
             with self._change:
                 self._deliveries[id] = delivery
                 self._forget()
+        except Exception as error:
+            if not invocation.respond_async:
+                _tell(invocation, _refused(id, error), LAST_WORD)
+            raise
         finally:
             with self._change:
                 self._beginning.discard(id)
@@ -77,33 +102,24 @@ class Songs:
         with self._change:
             return self._deliveries.get(id)
 
+    def stop(self, id: str) -> bool:
+        """Whether there was something to stop."""
+        delivery = self.find(id)
+        if delivery is None or delivery.over:
+            return False
+        delivery.stop(CanceledError("The music was stopped."))
+        return True
+
     def finish(self) -> None:
-        """Return when every song has ended."""
+        """Return when everything has ended."""
         with self._change:
             deliveries = list(self._deliveries.values())
         for delivery in deliveries:
             delivery.ended.wait()
 
-    def state(self, delivery: Delivery) -> State:
-        made, live = self._studio.seconds(delivery.performance), delivery.performance.live
-        worked = delivery.worked or time.monotonic() - delivery.performance.began
-        said = State(
-            id=delivery.id,
-            status="running",
-            progress=live.made / live.frames,
-            message="Making music",
-            seconds=made,
-            work_s=round(worked, 3),
-        )
-        if delivery.ended.is_set():
-            return said.model_copy(update=_ending(delivery))
-        position = None if live.made else self._studio.engine.position(live)
-        waiting = {"status": "queued", "message": "Waiting for a turn", "queue_position": position}
-        return said.model_copy(update=waiting) if position else said
-
     def _deliver(self, delivery: Delivery) -> None:
         wanted = delivery.performance.invocation.deadline_s or self._deadline
-        late = DeadlineError("The song was not made in time.")
+        late = DeadlineError("The music was not made in time.")
         alarm = threading.Timer(wanted, delivery.stop, args=(late,))
         alarm.start()
         try:
@@ -115,28 +131,20 @@ class Songs:
             delivery.error = delivery.error or error
         alarm.cancel()
         delivery.worked = time.monotonic() - delivery.performance.began
+        delivery.over = True
+        # Before anybody who waits is answered: without open requests a serverless container is frozen.
+        _tell(delivery.performance.invocation, delivery.state(), LAST_WORD)
         delivery.ended.set()
-        self._tell(delivery)
-        logger.info("song ended", extra={"song": self.state(delivery).model_dump()}, exc_info=delivery.error)
+        logger.info("song ended", extra={"song": delivery.state().model_dump()}, exc_info=delivery.error)
 
     def _listen(self, delivery: Delivery) -> bytes:
         told, data = 0.0, []
-        for piece in self._studio.stream(delivery.performance):
+        for piece in delivery.performance.stream():
             data.append(piece)
-            if time.monotonic() - told >= PROGRESS_SECONDS:
-                self._tell(delivery)
+            if not piece or time.monotonic() - told >= PROGRESS_SECONDS:
+                _tell(delivery.performance.invocation, delivery.state())
                 told = time.monotonic()
         return b"".join(data)
-
-    def _tell(self, delivery: Delivery) -> None:
-        url = delivery.performance.invocation.progress_url
-        if url is None:
-            return
-        try:
-            said = self.state(delivery).model_dump_json().encode()
-            transfer.put(str(url), said, "application/json", "progress")
-        except transfer.TransferError as error:  # the music matters more
-            logger.warning("progress was not told: %s", error)
 
     def _forget(self) -> None:
         ended = [id for id, delivery in self._deliveries.items() if delivery.ended.is_set()]
@@ -144,12 +152,27 @@ class Songs:
             del self._deliveries[id]
 
 
-def _ending(delivery: Delivery) -> dict[str, object]:
+def _tell(invocation: Invocation, state: State, tries: int = 1) -> None:
+    if invocation.progress_url is None:
+        return
+    try:
+        said = state.model_dump_json().encode()
+        transfer.put(str(invocation.progress_url), said, "application/json", "progress", tries)
+    except transfer.TransferError as error:  # the music matters more
+        logger.warning("progress was not told: %s", error)
+
+
+def _refused(id: str, error: Exception) -> State:
+    told = problem(error)
+    return State(id=id, status="failed", message=told.detail, error=told)
+
+
+def _ending(delivery: Delivery, report: Mapping[str, float] | None) -> dict[str, object]:
     match delivery.error:
         case None:
-            return {"status": "finished", "message": "Finished", "progress": 1.0}
+            told = dict(report) if report else None
+            return {"status": "finished", "message": "Finished", "progress": 1.0, "report": told}
         case CanceledError():
             return {"status": "canceled", "message": "Stopped"}
         case error:
-            told = problem(error)
-            return {"status": "failed", "message": told.detail, "error": told}
+            return {"status": "failed", "message": problem(error).detail, "error": problem(error)}

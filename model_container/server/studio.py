@@ -1,77 +1,72 @@
-"""Invocations to songs: fetch what goes in, play, give what comes out.
+"""What every model looks like from the server: it begins performances, which can be heard and stopped.
 
-Knows addresses and the engine. Must not know HTTP as a server, or what becomes of a song.
+Knows neither HTTP nor models. Must not know what becomes of a performance.
 """
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from model_container.engine import wav
-from model_container.engine.decoder import FloatArray
-from model_container.engine.live import Engine, Live
-from model_container.server import transfer
-from model_container.server.contract import Audio, Invocation
-from model_container.server.sounds import read_wav
-
-MAX_SECONDS = 300.0  # of a recording or a melody
+from model_container.engine.live import Stats
+from model_container.server.contract import Invocation
 
 
-@dataclass(frozen=True, eq=False)
-class Performance:
-    """A song under way for an invocation."""
+@dataclass(frozen=True)
+class About:
+    """Which model answers here: kind is "songs" or "tracks", device "cpu" or "cuda"."""
 
-    invocation: Invocation
-    live: Live
-    began: float
+    kind: str
+    model: str
+    revision: str | None
+    device: str
 
 
-class Studio:
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._rate = engine.model.config.codec.rate
-        self._channels = engine.model.config.decoder.channels
+@dataclass(frozen=True)
+class Standing:
+    """How far a performance is: progress 0 to 1, `seconds` of audio; its place in the line while it waits."""
+
+    progress: float
+    message: str
+    seconds: float
+    position: int | None = None
+    report: Mapping[str, float] | None = None
+
+
+class Performance(Protocol):
+    """Music under way for an invocation, since `began` of time.monotonic()."""
+
+    @property
+    def invocation(self) -> Invocation: ...
+
+    @property
+    def began(self) -> float: ...
+
+    def stream(self) -> Iterator[bytes]:
+        """The WAV as it is made; an empty piece says that the standing has changed. Blocks between them.
+
+        Ends early when stopped. Raises live.FailedError.
+        """
+
+    def stop(self) -> None: ...
+
+    def standing(self) -> Standing: ...
+
+    @property
+    def size(self) -> int:
+        """Bytes that `stream` gives in all."""
+
+
+class Studio(Protocol):
+    about: About
+    invocation: type[Invocation]  # what it takes
+
+    @property
+    def closed(self) -> bool: ...
 
     def begin(self, invocation: Invocation) -> Performance:
         """Blocks while inputs are fetched.
 
         Raises ValueError, transfer.TransferError, live.FullError, live.ClosedError.
         """
-        began = time.monotonic()
-        sound = self._fetch(invocation.audio)
-        melody = invocation.audio is not None and invocation.audio.role == "melody"
-        request = invocation.request(
-            self.engine.model.config.codec.frame_rate,
-            recording=None if melody else sound,
-            melody=sound.mean(axis=0) if melody and sound is not None else None,
-        )
-        return Performance(invocation, self.engine.play(request), began)
 
-    def size(self, performance: Performance) -> int:
-        """Bytes that `stream` will give."""
-        return len(self._header(performance)) + self._samples(performance) * self._channels * 2
-
-    def stream(self, performance: Performance) -> Iterator[bytes]:
-        """The WAV as it is made; blocks between pieces. Raises live.FailedError."""
-        pieces = iter(performance.live)
-        first = next(pieces, None)
-        if first is None:
-            return
-        yield self._header(performance) + wav.pcm(first)
-        for piece in pieces:
-            yield wav.pcm(piece)
-
-    def seconds(self, performance: Performance) -> float:
-        """Music made by now."""
-        return performance.live.made / self.engine.model.config.codec.frame_rate
-
-    def _fetch(self, audio: Audio | None) -> FloatArray | None:
-        if audio is None:
-            return None
-        return read_wav(transfer.get(str(audio.url), "the input audio"), self._rate, MAX_SECONDS)
-
-    def _samples(self, performance: Performance) -> int:
-        return performance.live.frames * self.engine.model.config.codec.hop
-
-    def _header(self, performance: Performance) -> bytes:
-        return wav.header(self._samples(performance), self._channels, self._rate)
+    def stats(self) -> Stats: ...

@@ -6,7 +6,8 @@ Knows HTTP as a client. Must not know what the files hold. No redirects: an addr
 import urllib3
 
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
-RETRIES = urllib3.Retry(total=2, redirect=False, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504))
+TRIES = 3
+BUSY = 429, 500, 502, 503, 504
 MAX_BYTES = 128 << 20
 
 
@@ -18,7 +19,7 @@ def get(url: str, what: str) -> bytes:
     """The file at an address. Raises TransferError."""
     try:
         answer = urllib3.request(
-            "GET", url, timeout=TIMEOUT, retries=RETRIES, redirect=False, preload_content=False
+            "GET", url, timeout=TIMEOUT, retries=_retries(TRIES), redirect=False, preload_content=False
         )
         data: bytes = answer.read(MAX_BYTES + 1)
         answer.release_conn()
@@ -31,14 +32,21 @@ def get(url: str, what: str) -> bytes:
     return data
 
 
-def put(url: str, data: bytes, content_type: str, what: str) -> None:
-    """Store a file at an address. Raises TransferError."""
+def put(url: str, data: bytes, content_type: str, what: str, tries: int = TRIES) -> None:
+    """Store a file at an address. Raises TransferError when so many tries have failed."""
     headers = {"Content-Type": content_type}
     try:
         answer = urllib3.request(
-            "PUT", url, body=data, headers=headers, timeout=TIMEOUT, retries=RETRIES, redirect=False
+            "PUT", url, body=data, headers=headers, timeout=TIMEOUT, retries=_retries(tries), redirect=False
         )
     except urllib3.exceptions.HTTPError as error:
         raise TransferError(f"{what} could not be stored") from error
     if answer.status >= 300:
         raise TransferError(f"{what} could not be stored: the answer was {answer.status}")
+
+
+def _retries(tries: int) -> urllib3.Retry:
+    """At once, then after 0.5 s, 1 s, 2 s …; the last answer is handed on whatever it is."""
+    return urllib3.Retry(
+        total=tries - 1, redirect=False, backoff_factor=0.5, status_forcelist=BUSY, raise_on_status=False
+    )

@@ -3,7 +3,6 @@
 Knows what a packed folder holds and which runtime fits this machine. Must not know what tracks are mixed.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from model_container.engine.checkpoint import SINGLE, FloatArray
 from model_container.engine.config import CheckpointError, CodecConfig, load_codec_config
+from model_container.engine.device import cuda
 from model_container.engine.manifest import Manifest
 from model_container.engine.session import open_session
 from model_container.tracks.codec import MIN_FRAMES, Check, LatentCodec
@@ -19,7 +19,6 @@ CASCADE = "cascade.onnx"
 TENSORS = "cascade.pt"
 CODEC = SINGLE
 CONFIG = "config.json"
-NVIDIA = Path("/dev/nvidiactl")
 LONGEST = 1950  # frames, 26 s; the model's positions end at 2000
 
 
@@ -51,7 +50,7 @@ class TrackModel:
         """
         if Manifest.read(folder).kind != "tracks":
             raise CheckpointError(f"{folder} holds no two-track model")
-        chosen = _choose() if runtime == "auto" else runtime
+        chosen = ("torch" if cuda() else "onnx") if runtime == "auto" else runtime
         if chosen == "torch":
             from model_container.tracks import torch_model  # here, as a CPU's installation has no torch
 
@@ -83,11 +82,3 @@ class OnnxNetwork:
     def __call__(self, track1: FloatArray, track2: FloatArray) -> FloatArray:
         latents: FloatArray = self._session.run(None, {"track1": track1, "track2": track2})[0]
         return latents
-
-
-def _choose() -> str:
-    if not NVIDIA.exists() or find_spec("torch") is None:
-        return "onnx"
-    import torch
-
-    return "torch" if torch.cuda.is_available() else "onnx"

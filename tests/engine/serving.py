@@ -7,7 +7,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,10 +18,13 @@ import uvicorn
 
 from model_container.engine.live import Engine
 from model_container.server.app import App
-from model_container.server.studio import Studio
+from model_container.server.opening import Opening
+from model_container.server.song_studio import SongStudio
+from model_container.server.studio import About, Studio
 
 SONG = {"prompt": "a tune", "duration": 1.2, "seed": 7}
 LONG = {**SONG, "duration": 300}
+ABOUT = About("songs", "tiny", "r1", "cpu")
 
 
 class Store:
@@ -30,11 +33,15 @@ class Store:
     def __init__(self) -> None:
         self.files: dict[str, list[bytes]] = {}
         self.status = 200
+        self.refusals: dict[str, int] = {}  # path → answers of 503 that are still to come
         store = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_PUT(self) -> None:
                 data = self.rfile.read(int(self.headers["Content-Length"]))
+                if store.refusals.get(self.path, 0) > 0:
+                    store.refusals[self.path] -= 1
+                    return self._answer(503, b"")
                 store.files.setdefault(self.path, []).append(data)
                 self._answer(store.status, b"")
 
@@ -60,9 +67,9 @@ class Store:
 
 
 class Service:
-    """A running server as its clients see it."""
+    """A running server as its clients see it, and the engine within."""
 
-    def __init__(self, url: str, engine: Engine) -> None:
+    def __init__(self, url: str, engine: Any) -> None:
         self.url, self.engine = url, engine
         self._pool = urllib3.PoolManager(retries=False, timeout=60)
 
@@ -87,25 +94,37 @@ class Service:
         pytest.fail("it did not happen")
 
 
+def serving(engine: Engine, timeout: float = 600) -> AbstractContextManager[Service]:
+    """A server of songs by this engine, which is started and closed with it."""
+    return answering(lambda stack: SongStudio(stack.enter_context(engine), ABOUT), engine, timeout)
+
+
 @contextmanager
-def serving(engine: Engine, timeout: float = 600) -> Iterator[Service]:
-    with socket.socket() as listener, engine:
+def answering(
+    load: Callable[[ExitStack], Studio], engine: object = None, timeout: float = 600
+) -> Iterator[Service]:
+    """A server of whatever `load` opens."""
+    opening = Opening(load)
+    with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(App(Studio(engine), timeout).asgi(), log_config=None))
+        server = uvicorn.Server(uvicorn.Config(App(opening, timeout).asgi(), log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         service = Service(f"http://127.0.0.1:{listener.getsockname()[1]}", engine)
         service.wait(lambda: server.started)
+        opening.start()
+        opening.wait()
         try:
             yield service
         finally:
             server.should_exit = True
             thread.join()
+            opening.close()
 
 
-def samples(data: bytes) -> np.ndarray:
+def samples(data: bytes, rate: int = 32000) -> np.ndarray:
     with wave.open(io.BytesIO(data)) as file:
-        assert file.getframerate() == 32000
+        assert file.getframerate() == rate
         frames = file.readframes(file.getnframes() + 1)
         assert len(frames) == 2 * file.getnchannels() * file.getnframes()
         return np.frombuffer(frames, "<i2").reshape(-1, file.getnchannels()).T

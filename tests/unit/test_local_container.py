@@ -31,8 +31,11 @@ elif module == "model_container.serve":
         sys.exit(1)
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(503 if pathlib.Path(arguments[0], "ill").exists() else 200)
+            unusable = pathlib.Path(arguments[0], "unusable").exists()
+            self.send_response(503 if unusable or pathlib.Path(arguments[0], "ill").exists() else 200)
             self.end_headers()
+            if unusable:
+                self.wfile.write(b'{{"error": {{"code": "unusable", "detail": "a tensor is missing"}}}}')
     http.server.HTTPServer((arguments[2], int(arguments[4])), Handler).serve_forever()
 """
 
@@ -113,6 +116,12 @@ def test_a_folder_without_a_checkpoint_is_told_what_it_lacks(container: Containe
 
 def test_what_the_engine_cannot_pack_is_said_in_its_words(container: Container, tmp_path: Path) -> None:
     assert refused(container, checkpoint(tmp_path / "odd", "odd")) == "Not packed: it is odd"
+
+
+def test_a_model_that_cannot_be_used_is_not_waited_for(container: Container, tmp_path: Path) -> None:
+    said = refused(container, packed(tmp_path / "pack", "unusable"))
+
+    assert said == "The model cannot be used: a tensor is missing"
 
 
 def test_a_server_that_ends_says_why(container: Container, tmp_path: Path) -> None:
