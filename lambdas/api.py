@@ -19,6 +19,7 @@ from lambdas.core.submitting import Submission
 from lambdas.core.views import Standing, etag, upload_view
 from lambdas.http import documents, operations, refusals
 from lambdas.http.admission import Event, admit
+from lambdas.http.callbacks import hear
 from lambdas.http.preferences import Preference, preference
 from lambdas.settings import VERSION
 from lambdas.telemetry import Telemetry
@@ -149,6 +150,13 @@ def health() -> Answer:
     parts = wiring.api()
     view = {"status": "ok", "version": VERSION, "stage": parts.settings.stage, "models": list(parts.models)}
     return _json(200, view, {"Cache-Control": "no-store"})
+
+
+@app.post("/callbacks/replicate", include_in_schema=False)
+def replicate_called() -> Answer:
+    """Replicate says that a prediction has ended."""
+    hear(wiring.hints(), app.current_event.raw_event)
+    return Response(204, None, "")
 
 
 @app.get("/openapi.json", include_in_schema=False)
