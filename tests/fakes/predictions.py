@@ -42,6 +42,8 @@ class Prediction:
     asked: dict[str, Any]  # the request's body
     created: datetime
     deadline: datetime | None
+    boot: float = BOOT
+    pace: float = PACE
     canceled: datetime | None = None
     error: str | None = None  # what the model will raise
 
@@ -51,12 +53,12 @@ class Prediction:
 
     @property
     def started(self) -> datetime:
-        return self.created + timedelta(seconds=BOOT)
+        return self.created + timedelta(seconds=self.boot)
 
     @property
     def over(self) -> datetime:
         """When it ends by itself, unless somebody stops it."""
-        return self.started + timedelta(seconds=0 if self.error else PACE * self.seconds)
+        return self.started + timedelta(seconds=0 if self.error else self.pace * self.seconds)
 
     def end(self) -> tuple[datetime, str]:
         """When it ends as things stand, and how."""
@@ -120,6 +122,6 @@ def raised(inputs: Mapping[str, Any], recordings: Mapping[str, float]) -> str | 
 def logs(prediction: Prediction, computed: float) -> str:
     """The seed, and a line that is written over at every token, 50 a second and three for the delays."""
     total = 50 * prediction.seconds + 3
-    made = min(total, round(total * computed / (PACE * prediction.seconds)))
+    made = min(total, round(total * computed / (prediction.pace * prediction.seconds)))
     counted = (f"{step: 6d} / {total: 6d}\r" for step in range(max(0, made - 40), made + 1))
     return f"Using seed {prediction.asked['input'].get('seed')}\n" + "".join(counted)

@@ -20,7 +20,7 @@ from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.ports import Clock
 from lambdas.core.signing import secrets_in, sign
 from tests.fakes.container import Answer
-from tests.fakes.predictions import Prediction, logs, raised, wav, wrong
+from tests.fakes.predictions import BOOT, PACE, Prediction, logs, raised, wav, wrong
 
 TOKEN = "r8_test"
 VERSION = "671ac645ce5e552cc63a54a2bbff63fcf798043055d2dac5fc9e36a837eedcfb"
@@ -34,10 +34,12 @@ ENDED = ("succeeded", "failed", "canceled", "aborted")
 
 class Replicate:
     """Serves on a free port while the `with` block lasts. `answers` and `deliveries` come first, then the API
-    and the files. `recordings` are the lengths, in seconds, of inputs by their addresses."""
+    and the files. `boot` and `pace` are those of its machines, in seconds and seconds per second of audio;
+    `recordings` the lengths of inputs by their addresses."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.boot, self.pace = BOOT, PACE
         self.predictions: dict[str, Prediction] = {}
         self.recordings: dict[str, float] = {}
         self.answers: list[Answer] = []
@@ -132,7 +134,7 @@ class Replicate:
         deadline = None if after is None else now + timedelta(seconds=int(after[:-1]))
         id = f"{len(self.predictions) + 1:026d}"
         error = raised(asked["input"], self.recordings)
-        self.predictions[id] = Prediction(id, asked, now, deadline, error=error)
+        self.predictions[id] = Prediction(id, asked, now, deadline, self.boot, self.pace, error=error)
         return Answer(201, json.dumps(self.told(id)).encode())
 
     def _cancel(self, prediction: Prediction) -> None:
