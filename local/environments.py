@@ -16,6 +16,7 @@ from pathlib import Path
 from local import ROOT, LocalError
 
 OLDEST_NODE = 20
+TORCH = "2.13.0"  # as in model_container/requirements-dev.txt
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"
 UNREACHABLE = re.compile(
     r"from versions: none|NewConnectionError|ConnectTimeout|ReadTimeout|Max retries|"
@@ -42,10 +43,16 @@ class Environment:
     def python(self) -> Path:
         return ROOT / self.folder / "bin" / "python"
 
+    @property
+    def ready(self) -> bool:
+        """Whether it is there, and not stale."""
+        return (
+            self.python.exists() and self._stamp.exists() and self._stamp.read_text() == self._fingerprint()
+        )
+
     def ensure(self, say: Say = _print) -> Path:
         """Its Python, after building it when missing or stale. Raises LocalError."""
-        stamp = ROOT / self.folder / ".made-from"
-        if not self.python.exists() or not stamp.exists() or stamp.read_text() != self._fingerprint():
+        if not self.ready:
             say(f"Installing {self.purpose} into {self.folder} …")
             if not self.python.exists():
                 _run(
@@ -54,8 +61,12 @@ class Environment:
             if self.torch is not None:
                 _install_torch(self.python, self.torch, say)
             _install_python(self.python, ROOT / self.requirements[0])
-            stamp.write_text(self._fingerprint())
+            self._stamp.write_text(self._fingerprint())
         return self.python
+
+    @property
+    def _stamp(self) -> Path:
+        return ROOT / self.folder / ".made-from"
 
     def _fingerprint(self) -> str:
         return _fingerprint([ROOT / name for name in self.requirements], sys.version)
@@ -76,11 +87,18 @@ REFERENCE = Environment(
     ".local/reference",
     (
         "model_container/requirements-dev.txt",
+        "model_container/requirements-train.txt",
         "model_container/requirements-pack.txt",
         "model_container/requirements-cpu.txt",
     ),
     "torch and transformers, which the engine is held against (about 1.5 GB, once)",
-    torch="2.13.0",
+    torch=TORCH,
+)
+PACKING = Environment(
+    ".local/packing",
+    ("model_container/requirements-pack.txt", "model_container/requirements-cpu.txt"),
+    "torch, with which two-track checkpoints are read (about 900 MB, once)",
+    torch=TORCH,
 )
 
 DEPLOY = Environment(

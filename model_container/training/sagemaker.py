@@ -1,0 +1,69 @@
+"""A described job in the words of the SageMaker SDK. The only file that imports it."""
+
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from sagemaker.core import image_uris
+from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.training.configs import (
+    CheckpointConfig,
+    Compute,
+    InputData,
+    SourceCode,
+    StoppingCondition,
+)
+from sagemaker.train import ModelTrainer
+
+from model_container.training.recipe import TrainingError
+from model_container.training.remote import CHECKPOINTS, FRAMEWORK, REQUIREMENTS, Job, Machine
+
+NAME = "cadenza-cascade"
+
+
+def start(machine: Machine, job: Job, source: Path) -> str:
+    """Submit the job and return its name; nobody waits for it. Raises TrainingError."""
+    try:
+        made = trainer(machine, job, source, Session())
+        made.train(wait=False, logs=False)
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise TrainingError(f"SageMaker does not take the job: {error}") from error
+    return str(made._latest_training_job.training_job_name)
+
+
+def trainer(machine: Machine, job: Job, source: Path, session: Any) -> ModelTrainer:
+    seconds = round(machine.hours * 3600)
+    version, python = FRAMEWORK
+    return ModelTrainer(
+        sagemaker_session=session,
+        role=machine.role,
+        base_job_name=NAME,
+        training_image=machine.image
+        or image_uris.retrieve(
+            "pytorch",
+            session.boto_region_name,
+            version=version,
+            py_version=python,
+            instance_type=machine.instance,
+            image_scope="training",
+            sagemaker_session=session,
+        ),
+        source_code=SourceCode(
+            source_dir=str(source),
+            requirements=REQUIREMENTS,
+            command=job.command,
+            args=list(job.arguments),
+        ),
+        compute=Compute(
+            instance_type=machine.instance, instance_count=1, enable_managed_spot_training=machine.spot
+        ),
+        stopping_condition=StoppingCondition(
+            max_runtime_in_seconds=seconds,
+            # Spot counts the waiting too.
+            max_wait_time_in_seconds=2 * seconds if machine.spot else None,
+        ),
+        input_data_config=[
+            InputData(channel_name=name, data_source=place) for name, place in job.channels.items()
+        ],
+        checkpoint_config=CheckpointConfig(s3_uri=job.results, local_path=CHECKPOINTS),
+    )

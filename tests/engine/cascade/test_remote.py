@@ -1,0 +1,84 @@
+"""What a rented machine is given: the same script with the same arguments, and all the code it needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model_container.train import main, parser
+from model_container.training.recipe import Recipe, TrainingError, options
+from model_container.training.remote import Machine, send
+
+ROLE = "arn:aws:iam::123456789012:role/training"
+
+
+def machine(instance: str = "ml.g5.12xlarge") -> Machine:
+    return Machine(ROLE, instance, None, 24.0, spot=True)
+
+
+def test_the_job_runs_the_same_script_with_the_same_recipe():
+    recipe = Recipe(layers=2, shuffle_targets=False, agent="none", weight_corr=0.25, seed=7)
+
+    job = machine().job(recipe, "s3://bucket/songs", "s3://bucket/encodec", "s3://bucket/trained/")
+
+    there = parser().parse_args(list(job.arguments))
+    assert Recipe(**{each.name: getattr(there, each.name) for each in options()}) == recipe
+    assert (there.songs, there.encodec) == ("/opt/ml/input/data/songs", "/opt/ml/input/data/encodec")
+    assert (there.out, there.resume, there.remote) == ("/opt/ml/checkpoints", True, False)
+    assert job.channels == {"songs": "s3://bucket/songs", "encodec": "s3://bucket/encodec"}
+    assert job.results == "s3://bucket/trained"
+
+
+@pytest.mark.parametrize(
+    ("instance", "launcher"),
+    [
+        ("ml.g5.12xlarge", "torchrun --standalone --nproc-per-node=gpu"),
+        ("ml.p4d.24xlarge", "torchrun --standalone --nproc-per-node=gpu"),
+        ("ml.m5.xlarge", "python"),
+    ],
+)
+def test_every_gpu_of_an_instance_trains(instance, launcher):
+    job = machine(instance).job(Recipe(), "s3://a/b", "s3://a/c", "s3://a/d")
+
+    assert job.command == f"{launcher} -m model_container.train"
+
+
+def test_a_local_folder_is_taken_along_and_a_missing_one_refused(tmp_path: Path) -> None:
+    job = machine().job(Recipe(), str(tmp_path), "s3://a/c", "s3://a/d")
+
+    assert job.channels["songs"] == str(tmp_path)
+    with pytest.raises(TrainingError, match="neither an S3 URI nor a folder"):
+        machine().job(Recipe(), str(tmp_path / "absent"), "s3://a/c", "s3://a/d")
+    with pytest.raises(TrainingError, match="--out must be an S3 URI"):
+        machine().job(Recipe(), str(tmp_path), "s3://a/c", str(tmp_path))
+
+
+def test_the_code_that_is_sent_runs_by_itself(tmp_path: Path) -> None:
+    send(tmp_path)
+    imports = (
+        "import model_container.train, model_container.training.loop, model_container.training.reporting"
+    )
+    more = "import model_container.training.evaluation, model_container.training.codec"
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {imports}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "model_container" / "requirements-train.txt").exists()
+
+
+def test_without_the_sdk_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sagemaker", None)
+    monkeypatch.delitem(sys.modules, "model_container.training.sagemaker", raising=False)
+    words = ["s3://a/b", "--encodec", "s3://a/c", "--out", "s3://a/d", "--remote", "--role", ROLE]
+
+    assert main(words) == 1
+
+    assert "requirements-remote.txt" in capsys.readouterr().err
