@@ -34,9 +34,9 @@ def test_a_song_asked_for_by_the_service_lies_at_its_address(service: Service, s
 
         ticket = backend.start(work(store))
 
-        assert end(backend, store, ticket) == Finished(0.0)
+        assert end(backend, store, ticket) == Finished(0.0, "r1")
         assert backend.start(work(store)) == ticket
-        assert end(backend, store, ticket) == Finished(0.0)
+        assert end(backend, store, ticket) == Finished(0.0, "r1")
     assert [samples(data).size > 0 for data in store.files["/raw"]] == [True]
 
 
@@ -50,7 +50,9 @@ def test_the_longest_prompt_with_the_longest_genre_is_taken(service: Service, st
 
     with urllib3.PoolManager() as http:
         backend = ContainerBackend(service.url, http)
-        assert end(backend, store, backend.start(work(store, effective_prompt=longest))) == Finished(0.0)
+        assert end(backend, store, backend.start(work(store, effective_prompt=longest))) == Finished(
+            0.0, "r1"
+        )
 
 
 def test_a_song_that_the_service_stops_is_over(service: Service, store: Store) -> None:
