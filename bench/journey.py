@@ -121,9 +121,9 @@ class Stage:
         if job is None:
             raise SystemExit(f"Job {job_id} is gone.")
         self._journey = Journey()
-        backend = self._parts.conductor.backends["mock"]
+        backend = self._parts.conductor.asking.backends["mock"]
         raw = backend.compose(job.piece)  # type: ignore[attr-defined]
-        self._parts.conductor.mastering.master(raw, job.label)
+        self._parts.conductor.finishing.mastering.master(raw, job.label)
         return self._journey.music_s
 
     def _timed(self, make: Callable[..., Any]) -> Callable[..., Any]:

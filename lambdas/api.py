@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas import wiring
+from lambdas.core.breaking import Breaker
 from lambdas.core.errors import RequestError, TransientError
 from lambdas.core.jobs import Filter, Job
 from lambdas.core.principals import Principal, anonymous
@@ -142,13 +144,20 @@ def get_audio(job_id: str, format: Annotated[Format | None, Query()] = None) -> 
 @app.get("/models", **operations.list_models())
 def list_models() -> Answer:
     parts = wiring.api()
-    return _json(200, documents.catalogue(parts.models, parts.settings.chains))
+    return _json(200, documents.catalogue(parts.models, parts.settings.chains, _breakers()))
 
 
 @app.get("/health", **operations.health())
 def health() -> Answer:
     parts = wiring.api()
-    view = {"status": "ok", "version": VERSION, "stage": parts.settings.stage, "models": list(parts.models)}
+    states = _breakers()
+    view = {
+        "status": "ok" if set(states.values()) <= {Breaker.CLOSED} else "degraded",
+        "version": VERSION,
+        "stage": parts.settings.stage,
+        "models": list(parts.models),
+        "backends": states,
+    }
     return _json(200, view, {"Cache-Control": "no-store"})
 
 
@@ -170,6 +179,12 @@ def docs() -> Answer:
 
     headers: Headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     return Response(200, "text/html; charset=utf-8", page(documents.openapi(app, _origin())), headers)
+
+
+def _breakers() -> Mapping[str, Breaker]:
+    parts = wiring.api()
+    hosts = (host for chain in parts.settings.chains.values() for host in chain)
+    return parts.breakers.states(dict.fromkeys(hosts))
 
 
 def _json(status: int, view: object, headers: Headers | None = None) -> Response[str]:

@@ -14,10 +14,12 @@ from lambdas.settings import (
     VERSION,
     AceStepSettings,
     ApiSettings,
+    BreakerSettings,
     ConductorSettings,
     CourierSettings,
     JanitorSettings,
     ReplicateSettings,
+    SageMakerSettings,
 )
 
 if TYPE_CHECKING:
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from lambdas.audio.provenance import Signer
     from lambdas.aws.queues import SqsQueue
     from lambdas.core.announcing import Announcer
+    from lambdas.core.breaking import Breakers
     from lambdas.core.collection import Collection
     from lambdas.core.conducting import Conductor
     from lambdas.core.hinting import Hints
     from lambdas.core.models import Model
-    from lambdas.core.ports import Backend
+    from lambdas.core.ports import Backend, Ledger, Tell
     from lambdas.core.submitting import Submitter
     from lambdas.core.tidying import Janitor
     from lambdas.core.uploading import Uploads
@@ -51,6 +54,7 @@ class Api:
     uploads: "Uploads"
     collection: "Collection"
     reader: "Reader"
+    breakers: "Breakers"
 
 
 @cache
@@ -79,10 +83,19 @@ def api() -> Api:
     return Api(
         settings=settings,
         models=models,
-        submitter=Submitter(jobs, queue, ledger, choice, Sourcing(jobs, uploads, now), now),
+        submitter=Submitter(
+            jobs,
+            queue,
+            ledger,
+            choice,
+            Sourcing(jobs, uploads, now),
+            now,
+            deadline=timedelta(minutes=settings.deadline_minutes),
+        ),
         uploads=uploads,
         collection=Collection(jobs, jobs, queue, objects, models, now),
         reader=Reader(objects, settings.audio_bucket, timedelta(minutes=settings.link_minutes)),
+        breakers=_breakers(ledger, settings.breaker),
     )
 
 
@@ -112,44 +125,58 @@ class Conducting:
 @cache
 def conducting() -> Conducting:
     from lambdas.audio.inputs import Inputs
+    from lambdas.audio.joining import Joiner
     from lambdas.audio.mastering import Mastering
     from lambdas.aws import clients
     from lambdas.aws.jobs import DynamoJobs
     from lambdas.aws.ledger import DynamoLedger
     from lambdas.aws.objects import S3Objects
     from lambdas.aws.queues import SqsQueue
+    from lambdas.core.asking import Asking
+    from lambdas.core.commissioning import Commissioning
     from lambdas.core.conducting import Conductor
+    from lambdas.core.finishing import Finishing
     from lambdas.core.leasing import Leasing
     from lambdas.core.models import CATALOGUE
     from lambdas.core.preparing import Preparation
+    from lambdas.core.routing import Routing
     from lambdas.core.settling import Settling
+    from lambdas.telemetry import Telemetry
 
     settings = ConductorSettings.from_env(os.environ)
     jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
     queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
     objects = S3Objects(clients.s3(), settings.audio_bucket)
     backends = _backends(settings)
-    settling = Settling(
-        jobs=jobs,
-        objects=objects,
-        ledger=DynamoLedger(clients.dynamodb(), settings.ledger_table),
-        deliveries=SqsQueue(clients.sqs(), settings.deliveries_queue_url),
-        backends=backends,
-    )
+    ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
+    deliveries = SqsQueue(clients.sqs(), settings.deliveries_queue_url)
+    breakers = _breakers(ledger, settings.breaker, Telemetry("conductor").tell)
     conductor = Conductor(
         jobs=jobs,
         queue=queue,
         objects=objects,
-        links=objects,
         preparation=Preparation(objects, Inputs(), CATALOGUE),
-        mastering=Mastering(_signer(settings), VERSION),
-        settling=settling,
-        backends=backends,
-        chains=settings.chains,
+        routing=Routing(settings.chains, backends, CATALOGUE, breakers),
+        asking=Asking(backends, Commissioning(objects), breakers),
+        finishing=Finishing(objects, Joiner(), Mastering(_signer(settings), VERSION)),
+        settling=Settling(jobs, objects, ledger, deliveries, backends),
         leasing=Leasing(jobs, now, timedelta(seconds=settings.lease_seconds)),
         clock=now,
     )
     return Conducting(settings, conductor, queue)
+
+
+def _breakers(ledger: "Ledger", settings: BreakerSettings, tell: "Tell | None" = None) -> "Breakers":
+    from lambdas.core.breaking import Breakers, Policy
+    from lambdas.core.ports import untold
+
+    policy = Policy(
+        failures=settings.failures,
+        within=settings.within_seconds,
+        rest=settings.rest_seconds,
+        longest_rest=settings.longest_rest_seconds,
+    )
+    return Breakers(ledger, now, policy, tell=tell or untold)
 
 
 def _backends(settings: ConductorSettings) -> "dict[str, Backend]":
@@ -168,7 +195,19 @@ def _backends(settings: ConductorSettings) -> "dict[str, Backend]":
         hosts["acestep"] = _acestep(settings.acestep)
     if settings.replicate is not None:
         hosts["replicate"] = _replicate(settings.replicate)
+    if settings.sagemaker is not None:
+        hosts["sagemaker"] = _sagemaker(settings.sagemaker, settings.audio_bucket)
     return hosts
+
+
+def _sagemaker(settings: SageMakerSettings, bucket: str) -> "Backend":
+    from lambdas.aws import clients
+    from lambdas.aws.objects import S3Objects
+    from lambdas.backends.progress import look
+    from lambdas.backends.sagemaker import PATIENCE, SageMakerBackend
+
+    client = clients.sagemaker_runtime(PATIENCE[settings.mode])
+    return SageMakerBackend(client, settings, look, S3Objects(clients.s3(), bucket).read, now)
 
 
 def _acestep(settings: AceStepSettings) -> "Backend":

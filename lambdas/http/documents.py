@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from lambdas.core.breaking import Breaker
 from lambdas.core.models import Model, Span
 from lambdas.http.problems import CONTENT_TYPE
 from lambdas.settings import VERSION
@@ -48,14 +49,18 @@ def openapi(app: "APIGatewayRestResolver", origin: str) -> dict[str, Any]:
     return {**_document(app), "servers": [{"url": origin}]}
 
 
-def catalogue(models: Mapping[str, Model], chains: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def catalogue(
+    models: Mapping[str, Model], chains: Mapping[str, Sequence[str]], states: Mapping[str, Breaker]
+) -> dict[str, Any]:
     return {
         "default": next(iter(models)),
-        "models": [_model(model, chains[model.id]) for model in models.values()],
+        "models": [
+            _model(model, {host: states[host] for host in chains[model.id]}) for model in models.values()
+        ],
     }
 
 
-def _model(model: Model, chain: Sequence[str]) -> dict[str, Any]:
+def _model(model: Model, chain: Mapping[str, Breaker]) -> dict[str, Any]:
     return {
         "id": model.id,
         "title": model.title,
@@ -69,7 +74,10 @@ def _model(model: Model, chain: Sequence[str]) -> dict[str, Any]:
         "licence": model.licence,
         "commercial_use": model.commercial_use,
         "mock": model.mock,
-        "backends": [{"name": name, "healthy": True} for name in chain],
+        "backends": [
+            {"name": name, "healthy": state is Breaker.CLOSED, "breaker": state.value}
+            for name, state in chain.items()
+        ],
         "usd_per_second": model.usd_per_second,
     }
 

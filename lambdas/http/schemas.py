@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 StatusName = Literal["queued", "processing", "completed", "failed", "canceled"]
+BreakerName = Literal["closed", "open", "half_open"]
 
 
 class View(BaseModel):
@@ -110,6 +111,7 @@ class JobList(View):
 class BackendView(View):
     name: str
     healthy: bool
+    breaker: BreakerName
 
 
 class InputView(View):
@@ -145,6 +147,9 @@ class HealthView(View):
     version: str
     stage: str
     models: list[str]
+    backends: dict[str, BreakerName] = Field(
+        description="Each host of a model, and its circuit breaker: one that is open is left alone."
+    )
 
 
 class ErrorView(View):

@@ -30,6 +30,7 @@ class MemoryHost:
     audio: bytes | None = b"raw"
     longest: float = 300.0
     listen: Callable[[Input], object] = lambda given: None
+    works: list[Work] = field(default_factory=list)
     starts: Counter[str] = field(default_factory=Counter)  # by work id
     checks: Counter[str] = field(default_factory=Counter)  # by ticket id
     tickets: list[str] = field(default_factory=list)
@@ -37,6 +38,7 @@ class MemoryHost:
 
     def start(self, work: Work) -> Ticket:
         self.starts[work.id] += 1
+        self.works.append(work)
         if self.starts.total() <= len(self.refusals):
             raise self.refusals[self.starts.total() - 1]
         for given in work.inputs:

@@ -33,6 +33,8 @@ class Laws:
                 self._has_its_files(job)
         for host in self._hosts:
             assert set(host.starts.values()) <= {1}, f"started more than once: {host.starts}"
+            longest = max((work.piece.duration for work in host.works), default=0.0)
+            assert longest <= host.longest + 1e-6, f"asked for {longest} s of {host.longest}"
 
     def hold_at_rest(self) -> None:
         self.hold()
@@ -44,7 +46,8 @@ class Laws:
             assert (job.fault is not None) == (job.status is Status.FAILED)
             if job.status is Status.COMPLETED:
                 kept |= set(keys_of(job).values())
-        assert set(self._objects.files) == kept, f"left behind: {set(self._objects.files) - kept}"
+        left = {key for key in self._objects.files if not key.startswith("uploads/")}
+        assert left == kept, f"left behind: {left - kept}"
 
     def _has_its_files(self, job: Job) -> None:
         keys = keys_of(job)

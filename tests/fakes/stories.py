@@ -2,15 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 
-from lambdas.core.errors import TransientError
+from lambdas.core.breaking import Policy
+from lambdas.core.errors import HostRefusal, TransientError
 from lambdas.core.jobs import Status
 from lambdas.core.ports import Failed, Finished, Running
-from tests.fakes.world import REQUEST, World, settled
+from lambdas.core.requests import SourceRequest, UploadRequest
+from lambdas.core.uploading import Uploads
+from tests.fakes.world import OWNER, REQUEST, World, settled
 
 NOT_NOW = TransientError("throttled", "Too many requests.")
+COLD = Failed("cold", "Starting up.", transient=True)
+FULL = Failed("full", "No machine is free.", transient=True, elsewhere=True)
 SEEDED = REQUEST.model_copy(update={"seed": 42})
+LONG = REQUEST.model_copy(update={"model": "musicgen-small", "duration": 45.0})
+TOUCHY = Policy(failures=1, rest=10)
 DONE, FAILED = Status.COMPLETED, Status.FAILED
 
 
@@ -20,11 +28,12 @@ class Story:
 
     ends: list[Status]
     chain: tuple[str, ...] = ("first",)
+    policy: Policy | None = None
     prepare: Callable[[World], object] = lambda _: None
     drive: Callable[[World], object] = World.submit
 
     def world(self, copies: int = 1, random: Random | None = None) -> World:
-        world = World(*self.chain, copies=copies, random=random)
+        world = World(*self.chain, copies=copies, random=random, policy=self.policy)
         self.prepare(world)
         return world
 
@@ -51,8 +60,7 @@ def _out_of_order(world: World) -> None:
 
 
 def _unreachable(world: World) -> None:
-    cold = Failed("cold", "Starting up.", transient=True)
-    world.hosts["first"].answers = (NOT_NOW, NOT_NOW, cold, Finished())
+    world.hosts["first"].answers = (NOT_NOW, NOT_NOW, COLD, Finished())
 
 
 def _refusing(world: World) -> None:
@@ -76,13 +84,50 @@ def _varied(world: World) -> None:
     world.submit(REQUEST.model_copy(update={"variations": 2}))
 
 
+def _blended(world: World) -> None:
+    ids = count(1)
+    uploads = Uploads(world.objects, world.ledger, world.time, lambda: f"upload-{next(ids)}")
+    song = UploadRequest(filename="song.wav", content_type="audio/wav", bytes=10)
+    offers = [uploads.offer(song, OWNER) for _ in range(2)]
+    assert all(world.objects.post(offer.form, b"a song") for offer in offers)
+    tracks = tuple(SourceRequest(upload_id=offer.upload.upload_id) for offer in offers)
+    world.submit(REQUEST.model_copy(update={"model": "cascade", "tracks": tracks}))
+
+
+def _half_a_minute_at_once(world: World) -> None:
+    world.hosts["first"].longest = 30.0
+
+
+def _halfway_to_another(world: World) -> None:
+    world.hosts["first"].longest = 30.0
+    world.hosts["first"].answers = (Finished(cost_usd=0.5), FULL)
+
+
+def _long(world: World) -> None:
+    world.submit(LONG)
+
+
+def _out_for_a_while(world: World) -> None:
+    world.hosts["first"].refusals = (NOT_NOW,)
+
+
+def _unpaid(world: World) -> None:
+    world.hosts["first"].refusals = (HostRefusal("http_402", "The account is not paid."),) * 9
+
+
 STORIES: Mapping[str, Story] = {
     "plain": Story([DONE]),
     "slow": Story([DONE], prepare=_slow),
-    "one host out of order": Story([DONE], ("first", "second"), _out_of_order),
+    "one host out of order": Story([DONE], ("first", "second"), prepare=_out_of_order),
     "a host that is hard to reach": Story([DONE], prepare=_unreachable),
     "refused": Story([FAILED], prepare=_refusing),
     "cached": Story([DONE, DONE], drive=_cached),
     "cached and gone": Story([DONE], drive=_cached_and_gone),
     "variations": Story([DONE, DONE], drive=_varied),
+    "two tracks": Story([DONE], drive=_blended),
+    "two segments": Story([DONE], prepare=_half_a_minute_at_once, drive=_long),
+    "a segment on another host": Story([DONE], ("first", "second"), None, _halfway_to_another, _long),
+    "a host left alone": Story([DONE], ("first", "second"), TOUCHY, _out_for_a_while),
+    "every host left alone": Story([DONE], ("first",), TOUCHY, _out_for_a_while),
+    "unpaid": Story([DONE], ("first", "second"), TOUCHY, _unpaid),
 }

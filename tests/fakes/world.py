@@ -6,7 +6,7 @@ of a port checks what must hold at every moment. Knows the use cases; what to do
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import count
@@ -14,10 +14,14 @@ from random import Random
 from typing import TypeVar
 
 from lambdas.core.announcing import Announcer
+from lambdas.core.asking import Asking
+from lambdas.core.breaking import Breakers, Policy
 from lambdas.core.choosing import Choice
 from lambdas.core.collection import Collection
+from lambdas.core.commissioning import Commissioning
 from lambdas.core.conducting import Conductor, backoff
 from lambdas.core.errors import CadenzaError, RequestError
+from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Job, Status
 from lambdas.core.leasing import Leasing
 from lambdas.core.models import CATALOGUE, offered
@@ -25,13 +29,14 @@ from lambdas.core.ports import Message
 from lambdas.core.preparing import Preparation
 from lambdas.core.principals import anonymous
 from lambdas.core.requests import GenerateRequest
+from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
 from lambdas.core.sourcing import Sourcing
 from lambdas.core.submitting import Submitter
 from lambdas.core.tidying import Janitor
 from lambdas.core.uploading import Uploads
 from lambdas.core.views import Reader
-from tests.fakes.hosts import MemoryCourier, MemoryHost, MemoryMastering, MemoryPreparing
+from tests.fakes.hosts import MemoryCourier, MemoryHost, MemoryJoining, MemoryMastering, MemoryPreparing
 from tests.fakes.laws import Laws
 from tests.fakes.queues import MemoryQueue
 from tests.fakes.stores import MemoryJobs, MemoryLedger, MemoryObjects, Time
@@ -44,12 +49,15 @@ LEASE = timedelta(seconds=150)
 ROUND = timedelta(minutes=1)  # between the janitor's rounds
 T = TypeVar("T")
 TURNS = 3000  # events after which a world that is still busy will never rest
+LICENCES = {"CC-BY-NC-4.0"}
 PATIENCE = 40  # times a client asks again
 
 
 class World:
-    def __init__(self, *chain: str, copies: int = 1, random: Random | None = None) -> None:
-        chains = dict.fromkeys(("mock", "cascade"), chain or ("first",))
+    def __init__(
+        self, *chain: str, copies: int = 1, random: Random | None = None, policy: Policy | None = None
+    ) -> None:
+        chains = dict.fromkeys(("mock", "cascade", "musicgen-small"), chain or ("first",))
         self.time = Time()
         self.jobs, self.ledger = MemoryJobs(), MemoryLedger(self.time)
         self.objects = MemoryObjects(self.time)
@@ -57,7 +65,9 @@ class World:
         self.deliveries = MemoryQueue(self.time, copies, random)
         self.hosts = {name: MemoryHost(self.objects.send, name) for name in ("first", "second")}
         self.mastering, self.courier = MemoryMastering(), MemoryCourier()
-        self.preparing = MemoryPreparing()
+        self.preparing, self.joining = MemoryPreparing(), MemoryJoining()
+        self.policy = policy or Policy()
+        self.told: list[tuple[str, Mapping[str, str]]] = []
         self.laws = Laws(self.jobs, self.objects, self.hosts.values())
         self.wire = Wire(watch=self.laws.hold)
         self.next_round = self.time.now + ROUND
@@ -72,19 +82,27 @@ class World:
         self.uploads = Uploads(wire("inbox", self.objects), ledger, clock)
         sourcing = Sourcing(jobs, self.uploads, clock)
         self.submitter = Submitter(
-            jobs, queue, ledger, Choice(models), sourcing, clock, lambda: 7, lambda: f"job-{next(ids)}"
+            jobs,
+            queue,
+            ledger,
+            Choice(models, LICENCES),
+            sourcing,
+            clock,
+            lambda: 7,
+            lambda: f"job-{next(ids)}",
         )
         self.collection = Collection(jobs, jobs, queue, objects, models, clock)
+        preparation = Preparation(objects, wire("preparing", self.preparing), CATALOGUE)
+        self.breakers = Breakers(ledger, clock, self.policy, lambda: 0.5, self._tell)
         self.conductor = Conductor(
             jobs=jobs,
             queue=queue,
             objects=objects,
-            links=links,
-            preparation=Preparation(objects, wire("preparing", self.preparing), CATALOGUE),
-            mastering=wire("mastering", self.mastering),
+            preparation=preparation,
+            routing=Routing(chains, hosts, CATALOGUE, self.breakers),
+            asking=Asking(hosts, Commissioning(links), self.breakers),
+            finishing=Finishing(objects, wire("joining", self.joining), wire("mastering", self.mastering)),
             settling=Settling(jobs, objects, ledger, deliveries, hosts),
-            backends=hosts,
-            chains=chains,
             leasing=Leasing(jobs, clock, LEASE, lambda: f"worker-{next(ids)}"),
             clock=clock,
             wait=lambda failures: backoff(failures, lambda: 0.5),
@@ -92,6 +110,9 @@ class World:
         self.janitor = Janitor(jobs, jobs, queue, wire("dead", self.queue.dead), clock)
         reader, courier = Reader(links, "bucket", timedelta(hours=1)), wire("courier", self.courier)
         self.announcer = Announcer(jobs, deliveries, courier, reader, lambda: b"secret", clock, lambda: 0.0)
+
+    def _tell(self, name: str, concerns: Mapping[str, str]) -> None:
+        self.told.append((name, concerns))
 
     def submit(
         self, request: GenerateRequest = REQUEST, key: str | None = "key", use_cache: bool = True

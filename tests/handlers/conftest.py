@@ -32,6 +32,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         uploads=made.uploads,
         collection=made.collection,
         reader=Reader(made.objects, "audio-bucket", timedelta(hours=1)),
+        breakers=made.breakers,
     )
     monkeypatch.setattr(wiring, "api", lambda: parts)
     monkeypatch.setattr(wiring, "now", made.time)

@@ -223,3 +223,24 @@ def test_a_pending_job_without_a_position_can_be_read(world: World) -> None:
     answer = ask("GET", "/jobs/job-1")
 
     assert (answer.status, answer.body["queue_position"]) == (200, 1)
+
+
+def test_a_host_that_is_left_alone_is_told_by_health_and_models(world: World) -> None:
+    for nth in range(world.policy.failures):
+        world.breakers.failed("first", "unreachable", f"work-{nth}")
+
+    health, models = ask("GET", "/health"), ask("GET", "/models")
+
+    assert (health.status, health.body["status"], health.body["backends"]) == (
+        200,
+        "degraded",
+        {"first": "open"},
+    )
+    (mock,) = models.body["models"]
+    assert mock["backends"] == [{"name": "first", "healthy": False, "breaker": "open"}]
+
+
+def test_with_every_host_in_order_the_service_is_well(world: World) -> None:
+    answer = ask("GET", "/health")
+
+    assert (answer.body["status"], answer.body["backends"]) == ("ok", {"first": "closed"})

@@ -104,7 +104,7 @@ def test_the_models_are_those_of_the_stage_with_their_licence_and_limits(api: Ca
     assert (told["default"], mock["id"], mock["mock"]) == ("mock", "mock", True)
     assert (mock["licence"], mock["commercial_use"]) == ("CC0-1.0", True)
     assert mock["limits"] == {"min_duration": 1, "max_duration": 300}
-    assert mock["backends"] == [{"name": "mock", "healthy": True}]
+    assert mock["backends"] == [{"name": "mock", "healthy": True, "breaker": "closed"}]
 
 
 def test_the_service_says_that_it_is_well(api: Caller) -> None:

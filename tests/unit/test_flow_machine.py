@@ -8,7 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 
 from lambdas.core.errors import RequestError, TransientError
 from lambdas.core.ports import Failed, Finished, Message, Running
-from tests.fakes.stories import NOT_NOW
+from tests.fakes.stories import LONG, NOT_NOW, TOUCHY
 from tests.fakes.wire import Broken, Crash, Fault
 from tests.fakes.world import OWNER, REQUEST, World, settled
 
@@ -32,15 +32,24 @@ class Flow(RuleBasedStateMachine):
         copies=st.integers(1, 2),
         answers=ANSWERS,
         refusals=st.integers(0, 5),
+        longest=st.sampled_from((30.0, 300.0)),
+        policy=st.sampled_from((None, TOUCHY)),
     )
-    def begin(self, random, copies, answers, refusals):
-        self.world = World("first", "second", copies=copies, random=random)
+    def begin(self, random, copies, answers, refusals, longest, policy):
+        self.world = World("first", "second", copies=copies, random=random, policy=policy)
+        self.world.hosts["first"].longest = longest
         self.world.hosts["first"].answers = (*answers, Finished())
         self.world.hosts["first"].refusals = [NOT_NOW] * refusals
 
-    @rule(target=jobs, seed=st.none() | st.just(1), variations=st.integers(1, 3), key=st.text(max_size=2))
-    def submit(self, seed, variations, key):
-        request = REQUEST.model_copy(update={"seed": seed, "variations": variations})
+    @rule(
+        target=jobs,
+        base=st.sampled_from((REQUEST, LONG)),
+        seed=st.none() | st.just(1),
+        variations=st.integers(1, 3),
+        key=st.text(max_size=2),
+    )
+    def submit(self, base, seed, variations, key):
+        request = base.model_copy(update={"seed": seed, "variations": variations})
         made: list[str] = []
         self.try_to(lambda: made.extend(self.world.submit(request, key)))
         return multiple(*made)
