@@ -15,6 +15,7 @@ from lambdas.settings import VERSION
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -29,6 +30,8 @@ CONFIG = Config(
     user_agent=f"Cadenza/{VERSION}",
     parameter_validation=False,
 )
+# A start may have been heard although nothing was answered, and what is asked once more is made once more.
+ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
 S3_CONFIG = CONFIG.merge(Config(signature_version="s3v4"))
 
 
@@ -47,6 +50,14 @@ def sqs() -> "SQSClient":
 @cache
 def s3() -> "S3Client":
     client: S3Client = _make("s3", S3_CONFIG)
+    return client
+
+
+@cache
+def sagemaker_runtime(patience: float) -> "SageMakerRuntimeClient":
+    """Tries once. patience: seconds that an answer may take."""
+    config = CONFIG.merge(ONCE).merge(Config(read_timeout=patience))
+    client: SageMakerRuntimeClient = _make("sagemaker-runtime", config)
     return client
 
 

@@ -11,7 +11,7 @@ from lambdas.backends.mock import MockBackend, music, silence
 from lambdas.core.errors import BackendError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, Failed, Finished, Running, Work
-from tests.fakes import acestep, container, replicate
+from tests.fakes import acestep, container, replicate, sagemaker
 from tests.fakes.examples import NOW, PIECE, a_work
 from tests.fakes.hosts import MemoryHost
 from tests.fakes.stores import MemoryObjects, Time
@@ -27,6 +27,9 @@ HOSTS: dict[str, Callable[[Put, Time], Backend]] = {
     "acestep": acestep.serving,
     "container": lambda put, clock: container.serving(put),
     "replicate": replicate.serving,
+    "sagemaker, async": sagemaker.serving("async"),
+    "sagemaker, gpu": sagemaker.serving("gpu"),
+    "sagemaker, serverless": sagemaker.serving("serverless"),
     "memory": lambda put, clock: MemoryHost(put, audio=silence(PIECE.but(duration=SECONDS))),
 }
 

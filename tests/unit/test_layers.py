@@ -15,6 +15,7 @@ BOTO = {
     "botocore",
     "mypy_boto3_dynamodb",
     "mypy_boto3_s3",
+    "mypy_boto3_sagemaker_runtime",
     "mypy_boto3_secretsmanager",
     "mypy_boto3_sqs",
 }
@@ -24,6 +25,8 @@ MAY_IMPORT = {
     "lambdas.core": {"pydantic", "lambdas.core"},
     "lambdas.settings": {"pydantic"},
     "lambdas.aws": {*BOTO, "lambdas.core", "lambdas.settings", "lambdas.aws"},
+    "lambdas.backends.sagemaker": {*BOTO, "pydantic", "lambdas.core", "lambdas.settings", "lambdas.backends"},
+    "lambdas.backends.sagemaker_errors": {"botocore", "pydantic", "lambdas.core", "lambdas.backends"},
     "lambdas.backends": {
         "numpy",
         "pydantic",

@@ -1,0 +1,118 @@
+"""What SageMaker's refusals mean for a song: one table, each line with its reason.
+
+Knows botocore's errors. Must not know what was asked. A song's owner reads the details: they name no account.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from botocore.exceptions import (
+    BaseEndpointResolverError,
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from pydantic import ValidationError
+
+from lambdas.backends.wire import DETAIL, Problem, Refusal
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+
+Kind = Literal["again", "elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    kind: Kind
+    code: str
+    detail: str
+    after: float = 0.0  # seconds
+
+
+_BUSY = _Line("again", "throttled", "The model's endpoint takes no more songs at the moment.", 5)
+_UNWELL = _Line("again", "unavailable", "The model's endpoint is not well at the moment.", 5)
+_BARRED = _Line("elsewhere", "not_allowed", "This deployment may not ask the model's endpoint.")
+_EXPIRED = _Line("again", "credentials_expired", "The deployment's credentials have just expired.", 1)
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html, and the errors
+# that every service has: https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html
+TABLE = {
+    # More at once than an endpoint's concurrency or an account's rate: a slot comes free by itself.
+    "ThrottlingException": _BUSY,
+    "Throttling": _BUSY,
+    "TooManyRequestsException": _BUSY,
+    "RequestLimitExceeded": _BUSY,
+    # A serverless endpoint or a model that is still being loaded.
+    "ModelNotReadyException": _Line("again", "cold", "The model is still being loaded.", 15),
+    "ServiceUnavailable": _UNWELL,
+    "InternalFailure": _UNWELL,
+    "InternalServerException": _UNWELL,
+    "InternalDependencyException": _UNWELL,
+    # The answer to an endpoint that is absent, being made or being deleted: minutes, or for good.
+    "ValidationError": _Line("elsewhere", "no_endpoint", "The model's endpoint is not there, or not so."),
+    "ValidationException": _Line("elsewhere", "no_endpoint", "The model's endpoint is not there, or not so."),
+    # New accounts have no quota for GPUs; only their owner can ask AWS for it.
+    "ServiceQuotaExceededException": _Line("elsewhere", "quota", "The account's quota is used up."),
+    "ResourceLimitExceeded": _Line("elsewhere", "quota", "The account's quota is used up."),
+    "AccessDeniedException": _BARRED,
+    "UnrecognizedClientException": _BARRED,
+    "InvalidClientTokenId": _BARRED,
+    "InvalidSignatureException": _BARRED,
+    "MissingAuthenticationTokenException": _BARRED,
+    "OptInRequired": _BARRED,
+    # A function's role gets new ones in time.
+    "ExpiredTokenException": _EXPIRED,
+    "ExpiredToken": _EXPIRED,
+}
+
+WORTH_ANOTHER_TRY = {408, 425, 429}  # of a container's answers; and every 5xx
+UNSENDABLE = (BaseEndpointResolverError, NoCredentialsError, PartialCredentialsError)  # the first: no region
+TOO_LONG = ("timed out", "timeout")
+
+
+def translated(error: BotoCoreError | ClientError, seconds: float | None = None) -> BackendError:
+    """seconds: after which this endpoint would cut the next try off as well; None where none does."""
+    if not isinstance(error, ClientError):
+        return _unsent(error)
+    response: dict[str, Any] = dict(error.response)
+    code = response.get("Error", {}).get("Code", "")
+    if code == "ModelError":
+        return _answered(response, seconds)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return _error(TABLE.get(code) or (_UNWELL if status >= 500 or status == 429 else _BARRED))
+
+
+def _unsent(error: BotoCoreError) -> BackendError:
+    """Nothing could be sent; or a connection was not made, broke, kept silent or brought nonsense."""
+    if isinstance(error, UNSENDABLE):
+        return HostRefusal("misconfigured", "This deployment is not set up to ask SageMaker.")
+    return TransientError("unreachable", "SageMaker does not answer.")
+
+
+def _answered(response: dict[str, Any], seconds: float | None) -> BackendError:
+    """The container's own error, which it knows best, or what SageMaker says of a container that had none."""
+    status, said = response.get("OriginalStatusCode", 0), str(response.get("OriginalMessage") or "")
+    told = problem(said)
+    if told is not None:
+        kind = TransientError if told.transient else PermanentError
+        return kind(told.code, told.detail[:DETAIL])
+    if seconds is not None and any(sign in said.lower() for sign in TOO_LONG):
+        detail = f"The song was not made within the {seconds:g} seconds that this endpoint has."
+        return HostRefusal("too_slow", detail)
+    if status == 0 or status >= 500 or status in WORTH_ANOTHER_TRY:
+        return TransientError("container_failed", "The model's container failed.", 5)
+    return PermanentError("container_refused", f"The model's container refused this song ({status}).")
+
+
+def problem(said: str | bytes) -> Problem | None:
+    """The wire contract's error in an answer; None in what a proxy says, or nobody."""
+    try:
+        return Refusal.model_validate_json(said).error
+    except ValidationError:
+        return None
+
+
+def _error(line: _Line) -> BackendError:
+    if line.kind == "elsewhere":
+        return HostRefusal(line.code, line.detail)
+    return TransientError(line.code, line.detail, line.after)

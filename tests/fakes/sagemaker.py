@@ -1,0 +1,228 @@
+"""A SageMaker endpoint with our container behind it, in memory and behind real HTTP, in each of its modes."""
+
+import json
+import re
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.config import Config
+
+from lambdas.aws import clients
+from lambdas.backends.mock import silence
+from lambdas.backends.progress import Seen
+from lambdas.backends.sagemaker import SageMakerBackend
+from lambdas.core.errors import TransientError
+from lambdas.core.ports import Clock
+from lambdas.settings import HostingMode, SageMakerSettings
+from tests.fakes.examples import PIECE
+
+Put = Callable[[str, bytes], object]
+NAME = "cadenza-test"
+BUCKET = "music"
+PATH = re.compile(r"/endpoints/([^/]+)/(async-)?invocations")
+HARDWARE: Mapping[HostingMode, str] = {
+    "serverless": "serverless-6gb",
+    "gpu": "ml.g5.xlarge",
+    "async": "ml.g5.xlarge",
+}
+LOOKS = 3  # after which a song is finished
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error as SageMaker's runtime sends it."""
+
+    status: int
+    code: str | None = None
+    message: str = "No."
+    more: Mapping[str, object] = field(default_factory=dict)
+    silent: float = 0.0  # seconds before it; the caller may have gone by then
+    hang_up: bool = False
+
+
+def model_error(status: int, said: str) -> Refusal:
+    """What the container's own errors become."""
+    more = {"OriginalStatusCode": status, "OriginalMessage": said, "LogStreamArn": "arn:aws:logs:::"}
+    return Refusal(424, "ModelError", f'Received error ({status}) with message "{said}".', more)
+
+
+@dataclass
+class Song:
+    asked: dict[str, Any]
+    looks: int = 0
+    state: dict[str, Any] | None = None
+    age: float = 0.0
+
+
+class Endpoint:
+    """Serves on a free port while the `with` block lasts. `refusals` come first, then what the mode does."""
+
+    def __init__(self, mode: HostingMode, put: Put = lambda url, audio: None) -> None:
+        self.mode, self.put = mode, put
+        self.songs: dict[str, Song] = {}
+        self.stored: dict[str, bytes] = {}  # answers to asynchronous requests, by key
+        self.heard: list[tuple[str, Mapping[str, str], dict[str, Any]]] = []
+        self.refusals: list[Refusal] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def backend(self, clock: Clock, patience: float = 20) -> SageMakerBackend:
+        settings = SageMakerSettings(
+            endpoint=NAME, mode=self.mode, model="musicgen-small", hardware=HARDWARE[self.mode]
+        )
+        return SageMakerBackend(client(self.url, patience), settings, self.look, self.stored.get, clock)
+
+    def look(self, link: str) -> Seen | None:
+        """What the container has put at a progress address; it has made some more at each look."""
+        for song in self.songs.values():
+            if urlsplit(song.asked["progress_url"]).path == urlsplit(link).path:
+                self._go_on(song)
+                return Seen(json.dumps(song.state).encode(), song.age) if song.state else None
+        return None
+
+    def answer(
+        self, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        found = PATH.fullmatch(path)
+        assert found is not None
+        asked = json.loads(body)
+        self.heard.append((path, headers, asked))
+        if found[1] != NAME:
+            return _refused(Refusal(400, "ValidationError", f"Endpoint {found[1]} of account 1 not found."))
+        if found[2]:
+            return self._queue(headers["x-amzn-sagemaker-inference-id"], asked)
+        if "cancel" in asked:
+            return 200, {}, json.dumps({"canceled": self._stop(asked["cancel"])}).encode()
+        song = self.songs.setdefault(asked["id"], Song(asked))
+        if self.mode == "gpu":
+            return 200, {}, _state(song, status="queued", progress=0.0, queue_position=1)
+        while song.state is None or song.state["status"] == "running":
+            self._go_on(song)
+        if song.state["status"] == "failed":
+            return _refused(model_error(502, json.dumps({"error": song.state["error"]})))
+        return 200, {}, json.dumps(song.state).encode()
+
+    def _queue(self, id: str, asked: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        self.songs.setdefault(id, Song(asked))
+        locations = {
+            "X-Amzn-SageMaker-OutputLocation": f"s3://{BUCKET}/raw/endpoint-answers/{id}.out",
+            "X-Amzn-SageMaker-FailureLocation": f"s3://{BUCKET}/raw/endpoint-failures/{id}-error.out",
+        }
+        return 202, locations, json.dumps({"InferenceId": id}).encode()
+
+    def _go_on(self, song: Song) -> None:
+        song.looks += 1
+        if song.state is not None and song.state["status"] != "running":
+            return
+        if 1 < song.looks < LOOKS:
+            song.state = json.loads(_state(song, status="running", progress=0.5))
+        if song.looks >= LOOKS:
+            self._end(song)
+
+    def _end(self, song: Song) -> None:
+        try:
+            self.put(song.asked["output_url"], silence(PIECE.but(duration=song.asked["duration"])))
+            song.state = json.loads(_state(song, status="finished", progress=1.0))
+        except TransientError as error:
+            told = {"code": "transfer_failed", "detail": error.detail, "transient": True}
+            song.state = json.loads(_state(song, status="failed", progress=0.9, error=told))
+
+    def _stop(self, id: str) -> bool:
+        song = self.songs.get(id)
+        if song is None or (song.state is not None and song.state["status"] == "finished"):
+            return False
+        song.state = json.loads(_state(song, status="canceled", progress=0.0))
+        return True
+
+
+def client(url: str, patience: float = 20) -> Any:
+    """As the functions make theirs."""
+    config = clients.CONFIG.merge(clients.ONCE).merge(Config(read_timeout=patience, proxies={}))
+    return botocore.session.get_session().create_client(
+        "sagemaker-runtime",
+        region_name="eu-west-1",
+        endpoint_url=url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=config,
+    )
+
+
+def serving(mode: HostingMode) -> Callable[[Put, Clock], SageMakerBackend]:
+    """A backend with an endpoint of its own, which goes when the backend does."""
+
+    def served(put: Put, clock: Clock) -> SageMakerBackend:
+        endpoint = Endpoint(mode, put).__enter__()
+        backend = endpoint.backend(clock)
+        weakref.finalize(backend, _close, endpoint, backend.client)
+        return backend
+
+    return served
+
+
+def _close(endpoint: Endpoint, client: Any) -> None:
+    client.close()
+    endpoint.__exit__()
+
+
+def _state(song: Song, **said: object) -> bytes:
+    state = {"id": song.asked["id"], "message": "Playing", "seconds": 1.0, "work_s": 10.0, "error": None}
+    return json.dumps(state | {"queue_position": None, "revision": "9f2c", "report": None} | said).encode()
+
+
+def _refused(refusal: Refusal) -> tuple[int, Mapping[str, str], bytes]:
+    headers = {"x-amzn-ErrorType": refusal.code} if refusal.code else {}
+    body = {"message": refusal.message, "Message": refusal.message, **refusal.more}
+    return refusal.status, headers, json.dumps(body).encode()
+
+
+def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, told, said = self._answer(headers, body)
+            if not status:
+                self.close_connection = True
+                return
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **told}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+            if not endpoint.refusals:
+                return endpoint.answer(self.path, headers, body)
+            refusal = endpoint.refusals.pop(0)
+            endpoint.heard.append((self.path, headers, json.loads(body)))
+            threading.Event().wait(refusal.silent)
+            return (0, {}, b"") if refusal.hang_up else _refused(refusal)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Tests read what was said in `heard`."""
+
+    return Handler

@@ -1,0 +1,448 @@
+"""The SageMaker backend against a server that speaks as its runtime does, errors included, over real HTTP."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambdas.backends.sagemaker import (
+    PLAYED_SECONDS,
+    QUEUED_SECONDS,
+    SILENT_SECONDS,
+    SageMakerBackend,
+)
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Unfit
+from lambdas.core.pieces import Ticket
+from lambdas.core.ports import Failed, Finished, Input, Running, Work
+from lambdas.core.submitting import DEADLINE
+from lambdas.settings import HostingMode
+from tests.fakes.examples import NOW, PIECE, a_work
+from tests.fakes.sagemaker import NAME, Endpoint, Refusal, client, model_error
+from tests.fakes.stores import MemoryObjects, Time
+
+MODES: tuple[HostingMode, ...] = ("async", "gpu", "serverless")
+
+
+def wire_error(code: str, *, transient: bool) -> str:
+    return json.dumps({"error": {"code": code, "detail": "d" * 1000, "transient": transient}})
+
+
+class Site:
+    """A backend, its endpoint, and the world around them."""
+
+    def __init__(self, mode: HostingMode) -> None:
+        self.time = Time(NOW)
+        self.objects = MemoryObjects(self.time)
+        self.endpoint = Endpoint(mode, self.objects.send)
+
+    def work(self, **changes: object) -> Work:
+        return a_work(self.objects, 1, PIECE.but(**{"model": "musicgen-small", "duration": 2.0, **changes}))
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    found = Site(request.param)
+    with found.endpoint:
+        yield found
+
+
+@pytest.fixture
+def backend(site: Site) -> Iterator[SageMakerBackend]:
+    made = site.endpoint.backend(site.time)
+    with closing(made.client):
+        yield made
+
+
+def each(*modes: HostingMode) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("site", modes or MODES, indirect=True)
+
+
+@each("async")
+def test_an_asynchronous_song_is_named_limited_and_told_in_the_request_itself(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    work = replace(site.work(), inputs=(Input("melody", "http://bucket.example/melody", 9.0),))
+
+    backend.start(work)
+
+    [(path, headers, asked)] = site.endpoint.heard
+    assert path == f"/endpoints/{NAME}/async-invocations"
+    assert headers["x-amzn-sagemaker-inference-id"] == work.id
+    assert headers["x-amzn-sagemaker-requestttlseconds"] == str(QUEUED_SECONDS)
+    assert headers["x-amzn-sagemaker-invocationtimeoutseconds"] == str(PLAYED_SECONDS)
+    assert "x-amzn-sagemaker-inputlocation" not in headers
+    assert (asked["id"], asked["output_url"], asked["progress_url"]) == (
+        work.id,
+        work.output_url,
+        work.progress_url,
+    )
+    assert asked["audio"] == {"url": "http://bucket.example/melody", "role": "melody"}
+    assert asked["deadline_s"] < PLAYED_SECONDS
+    assert "respond_async" not in asked
+
+
+def test_a_request_is_gone_before_its_job_is_given_up_and_within_sagemakers_limits() -> None:
+    assert timedelta(seconds=QUEUED_SECONDS + PLAYED_SECONDS) <= DEADLINE
+    assert 60 <= QUEUED_SECONDS <= 21_600
+    assert 1 <= PLAYED_SECONDS <= 3600
+
+
+@each("gpu")
+def test_nobody_waits_for_a_song_on_a_gpu(site: Site, backend: SageMakerBackend) -> None:
+    ticket = backend.start(site.work())
+
+    [(path, headers, asked)] = site.endpoint.heard
+    assert path == f"/endpoints/{NAME}/invocations"
+    assert headers["x-amzn-sagemaker-inference-id"] == "job-1-1"
+    assert asked["respond_async"] is True
+    assert ticket.check_after > 0
+
+
+@each("serverless")
+def test_a_serverless_song_is_waited_for_and_ends_in_its_own_words(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    ticket = backend.start(site.work())
+
+    [(_, _, asked)] = site.endpoint.heard
+    assert asked["deadline_s"] < 60
+    assert "respond_async" not in asked
+    assert ticket.check_after == 0
+    assert isinstance(backend.check(site.work(), ticket), Finished)
+
+
+@each("gpu", "async")
+def test_a_song_is_followed_by_what_it_tells_of_itself(site: Site, backend: SageMakerBackend) -> None:
+    ticket = backend.start(site.work())
+
+    unheard, playing, over = (backend.check(site.work(), ticket) for _ in range(3))
+
+    assert isinstance(unheard, Running)
+    assert (unheard.progress, playing) == (0.0, Running(0.5, "Playing", 2.0))
+    assert isinstance(over, Finished)
+    assert over.revision == "9f2c"
+
+
+@each()
+def test_a_song_costs_the_seconds_that_it_was_worked_on(site: Site, backend: SageMakerBackend) -> None:
+    ticket = backend.start(site.work())
+    for _ in range(3):
+        state = backend.check(site.work(), ticket)
+
+    assert isinstance(state, Finished)
+    assert state.cost_usd == pytest.approx(
+        10 * (0.00012 if backend.settings.mode == "serverless" else 1.408 / 3600)
+    )
+
+
+@each()
+def test_hardware_without_a_price_costs_nothing_that_we_know_of(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    unpriced = replace(backend, settings=backend.settings.model_copy(update={"hardware": "ml.p9.huge"}))
+    ticket = unpriced.start(site.work())
+
+    for _ in range(3):
+        state = unpriced.check(site.work(), ticket)
+
+    assert isinstance(state, Finished)
+    assert state.cost_usd == 0
+
+
+@each("serverless")
+def test_what_cannot_be_made_in_a_minute_is_refused_before_it_starts_with_the_numbers(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    with pytest.raises(Unfit) as caught:
+        backend.start(site.work(duration=90.0))
+
+    assert caught.value.detail == (
+        "90 s of MusicGen small take about 72 s to make here, and a serverless endpoint must answer within "
+        "60 s: at most 60 s of music fit."
+    )
+    assert site.endpoint.heard == []
+
+
+@each("serverless")
+def test_the_longest_serverless_song_is_one_that_is_not_refused(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    assert backend.longest == 60
+
+    assert isinstance(backend.start(site.work(duration=backend.longest)), Ticket)
+
+
+@each("gpu", "async")
+def test_a_song_of_five_minutes_passes_where_nobody_waits(site: Site, backend: SageMakerBackend) -> None:
+    assert backend.longest == 300
+
+    ticket = backend.start(site.work(duration=300.0))
+    for _ in range(3):
+        state = backend.check(site.work(duration=300.0), ticket)
+
+    assert isinstance(state, Finished)
+
+
+REFUSED = [
+    (Refusal(400, "ThrottlingException"), TransientError, "throttled"),
+    (Refusal(429, "ThrottlingException"), TransientError, "throttled"),
+    (Refusal(429, "TooManyRequestsException"), TransientError, "throttled"),
+    (Refusal(429, "ModelNotReadyException"), TransientError, "cold"),
+    (Refusal(503, "ServiceUnavailable"), TransientError, "unavailable"),
+    (Refusal(500, "InternalFailure"), TransientError, "unavailable"),
+    (Refusal(530, "InternalDependencyException"), TransientError, "unavailable"),
+    (Refusal(500), TransientError, "unavailable"),
+    (Refusal(502), TransientError, "unavailable"),
+    (Refusal(429), TransientError, "unavailable"),
+    (Refusal(400, "ExpiredTokenException"), TransientError, "credentials_expired"),
+    (Refusal(400, "ValidationError", f"Endpoint {NAME} of account 1 not found."), HostRefusal, "no_endpoint"),
+    (Refusal(400, "ServiceQuotaExceededException"), HostRefusal, "quota"),
+    (Refusal(400, "AccessDeniedException"), HostRefusal, "not_allowed"),
+    (Refusal(403, "UnrecognizedClientException"), HostRefusal, "not_allowed"),
+    (Refusal(403, "InvalidSignatureException"), HostRefusal, "not_allowed"),
+    (Refusal(413, None, "HTTP content length exceeded 6291456 bytes."), HostRefusal, "not_allowed"),
+]
+
+
+@each()
+@pytest.mark.parametrize(
+    ("refusal", "kind", "code"), REFUSED, ids=[f"{each[0].code} {each[0].status}" for each in REFUSED]
+)
+def test_each_refusal_of_sagemakers_has_its_meaning(
+    site: Site, backend: SageMakerBackend, refusal: Refusal, kind: type[BackendError], code: str
+) -> None:
+    site.endpoint.refusals = [refusal] * 5
+
+    with pytest.raises(kind) as caught:
+        backend.start(site.work())
+
+    assert caught.value.code == code
+    assert len(site.endpoint.heard) == 1, "a start is sent once"
+
+
+ANSWERED = [
+    (model_error(422, wire_error("invalid", transient=False)), PermanentError, "invalid"),
+    (model_error(503, wire_error("busy", transient=True)), TransientError, "busy"),
+    (model_error(502, wire_error("transfer_failed", transient=True)), TransientError, "transfer_failed"),
+    (model_error(500, wire_error("failed", transient=False)), PermanentError, "failed"),
+    (model_error(400, "<html>bad</html>"), PermanentError, "container_refused"),
+    (model_error(429, ""), TransientError, "container_failed"),
+    (model_error(500, "Traceback"), TransientError, "container_failed"),
+    (model_error(0, "could not get a response from the endpoint"), TransientError, "container_failed"),
+    (Refusal(424, "ModelError"), TransientError, "container_failed"),
+]
+
+
+@each("gpu", "serverless")
+@pytest.mark.parametrize(("refusal", "kind", "code"), ANSWERED, ids=[each[2] for each in ANSWERED])
+def test_what_the_container_itself_says_counts(
+    site: Site, backend: SageMakerBackend, refusal: Refusal, kind: type[BackendError], code: str
+) -> None:
+    site.endpoint.refusals = [refusal]
+
+    with pytest.raises(kind) as caught:
+        backend.start(site.work())
+
+    assert caught.value.code == code
+    assert len(caught.value.detail) <= 300
+
+
+@pytest.mark.parametrize(
+    ("site", "kind", "code"),
+    [("serverless", HostRefusal, "too_slow"), ("gpu", TransientError, "container_failed")],
+    indirect=["site"],
+)
+def test_a_song_that_a_minute_was_too_short_for_is_not_tried_there_again(
+    site: Site, backend: SageMakerBackend, kind: type[BackendError], code: str
+) -> None:
+    said = "Your invocation timed out while waiting for a response from container primary."
+    site.endpoint.refusals = [model_error(0, said)]
+
+    with pytest.raises(kind) as caught:
+        backend.start(site.work())
+
+    assert caught.value.code == code
+
+
+@each()
+def test_no_refusal_tells_a_songs_owner_of_the_account(site: Site, backend: SageMakerBackend) -> None:
+    secret = "arn:aws:iam::123456789012:role/conductor is not allowed"
+
+    for refusal, _, _ in REFUSED:
+        site.endpoint.refusals = [replace(refusal, message=secret)]
+        with pytest.raises(BackendError) as caught:
+            backend.start(site.work())
+        assert "123456789012" not in caught.value.detail
+
+
+@each()
+def test_a_connection_that_breaks_is_worth_another_try_and_not_tried_behind_our_back(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    site.endpoint.refusals = [Refusal(0, hang_up=True)] * 5
+
+    with pytest.raises(TransientError) as caught:
+        backend.start(site.work())
+
+    assert caught.value.code == "unreachable"
+    assert len(site.endpoint.heard) == 1
+
+
+@each("gpu", "async")
+def test_an_endpoint_that_keeps_silent_is_worth_another_try(site: Site) -> None:
+    site.endpoint.refusals = [Refusal(500, silent=0.4)]
+
+    impatient = site.endpoint.backend(site.time, patience=0.05)
+    with closing(impatient.client), pytest.raises(TransientError) as caught:
+        impatient.start(site.work())
+
+    assert caught.value.code == "unreachable"
+
+
+@each("serverless")
+def test_a_serverless_endpoint_that_is_still_loading_its_model_is_waited_for_by_asking(site: Site) -> None:
+    site.endpoint.refusals = [Refusal(500, silent=0.4)]
+    with closing((impatient := site.endpoint.backend(site.time, patience=0.05)).client):
+        ticket = impatient.start(site.work())
+
+        waiting = impatient.check(site.work(), ticket)
+        site.time.pass_by(SILENT_SECONDS["serverless"] + 1)
+        given_up = impatient.check(site.work(), ticket)
+
+    assert isinstance(waiting, Running)
+    assert isinstance(given_up, Failed)
+    assert (given_up.code, given_up.transient) == ("lost", True)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_where_nothing_listens_another_try_may_help(mode: HostingMode) -> None:
+    site = Site(mode)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with site.endpoint, closing(client(url)) as nowhere, pytest.raises(TransientError) as caught:
+        replace(site.endpoint.backend(site.time), client=nowhere).start(site.work())
+
+    assert caught.value.code == "unreachable"
+
+
+@pytest.mark.parametrize("state", [b"", b"[]", b'{"id": "other", "status": "queued"}'])
+@each("gpu")
+def test_a_container_that_answers_nonsense_has_begun_nothing_that_we_know_of(
+    site: Site, backend: SageMakerBackend, monkeypatch: pytest.MonkeyPatch, state: bytes
+) -> None:
+    monkeypatch.setattr(site.endpoint, "answer", lambda *_: (200, {}, state))
+
+    with pytest.raises(TransientError) as caught:
+        backend.start(site.work())
+
+    assert caught.value.code == "bad_answer"
+
+
+@each("async")
+def test_a_request_that_never_reached_the_container_has_failed_for_now(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    ticket = backend.start(site.work())
+    site.endpoint.stored["raw/endpoint-failures/job-1-1-error.out"] = b"Request expired"
+
+    state = backend.check(site.work(), ticket)
+
+    assert state == Failed(
+        "request_failed", "SageMaker could not have this request answered.", transient=True
+    )
+
+
+@pytest.mark.parametrize("transient", [True, False])
+@each("async")
+def test_what_the_container_said_in_an_asynchronous_failure_counts(
+    site: Site, backend: SageMakerBackend, transient: bool
+) -> None:
+    ticket = backend.start(site.work())
+    said = wire_error("invalid", transient=transient).encode()
+    site.endpoint.stored["raw/endpoint-failures/job-1-1-error.out"] = said
+
+    state = backend.check(site.work(), ticket)
+
+    assert state == Failed("invalid", "d" * 300, transient)
+
+
+@each("async")
+def test_an_answer_counts_although_its_progress_could_not_be_told(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    ticket = backend.start(site.work())
+    finished = {"id": "job-1-1", "status": "finished", "progress": 1.0, "work_s": 9.0, "revision": "9f2c"}
+    site.endpoint.stored["raw/endpoint-answers/job-1-1.out"] = json.dumps(finished).encode()
+
+    state = backend.check(site.work(), ticket)
+
+    assert isinstance(state, Finished)
+
+
+@each("async")
+def test_a_request_whose_time_ran_out_is_lost(site: Site, backend: SageMakerBackend) -> None:
+    ticket = backend.start(site.work())
+    site.time.pass_by(QUEUED_SECONDS + PLAYED_SECONDS - 1)
+    before = backend.check(site.work(), ticket)
+
+    site.time.pass_by(120)
+    after = backend.check(site.work(), ticket)
+
+    assert isinstance(before, Running)
+    assert isinstance(after, Failed)
+    assert (after.code, after.transient) == ("lost", True)
+
+
+@each("gpu")
+def test_a_song_whose_instance_went_silent_is_lost_and_one_that_speaks_is_not(
+    site: Site, backend: SageMakerBackend
+) -> None:
+    ticket = backend.start(site.work())
+    backend.check(site.work(), ticket)
+    site.time.pass_by(SILENT_SECONDS["gpu"] + 100)
+
+    speaking = backend.check(site.work(), ticket)
+    site.endpoint.songs["job-1-1"].age = SILENT_SECONDS["gpu"] + 50
+    site.endpoint.songs["job-1-1"].looks = 0
+    silent = backend.check(site.work(), ticket)
+
+    assert isinstance(speaking, Running)
+    assert isinstance(silent, Failed)
+    assert silent.code == "lost"
+
+
+@each("gpu")
+def test_a_song_on_a_gpu_is_stopped_by_its_name(site: Site, backend: SageMakerBackend) -> None:
+    ticket = backend.start(site.work())
+
+    backend.cancel(ticket)
+
+    assert site.endpoint.heard[-1][2] == {"cancel": "job-1-1"}
+    state = backend.check(site.work(), ticket)
+    assert isinstance(state, Failed)
+    assert (state.code, state.transient) == ("canceled", True)
+
+
+@each("async", "serverless")
+def test_what_cannot_be_taken_back_is_not_asked_about(site: Site, backend: SageMakerBackend) -> None:
+    ticket = backend.start(site.work())
+
+    backend.cancel(ticket)
+
+    assert len(site.endpoint.heard) == 1
+
+
+@each("async")
+def test_an_older_botocore_is_told_apart_before_it_fails(site: Site, backend: SageMakerBackend) -> None:
+    shape: Any = backend.client.meta.service_model.operation_model("InvokeEndpointAsync").input_shape
+    del shape.members["Body"]
+
+    with pytest.raises(HostRefusal) as caught:
+        backend.start(site.work())
+
+    assert caught.value.code == "old_botocore"
