@@ -172,6 +172,16 @@ def test_a_start_whose_answer_was_lost_is_not_sent_again(
     assert replicate.seen["POST predictions"] == 1
 
 
+def test_no_exchange_is_left_to_a_connection_that_may_be_dead(
+    replicate: Replicate, backend: ReplicateBackend
+) -> None:
+    ticket = backend.start(WORK)
+    backend.check(WORK, ticket)
+    backend.cancel(ticket)
+
+    assert [headers["connection"] for headers in replicate.headers] == ["close"] * 3
+
+
 def test_a_check_and_a_cancel_whose_answers_were_lost_are_sent_again(
     replicate: Replicate, backend: ReplicateBackend
 ) -> None:
