@@ -5,7 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from local.cloud import LocalCloud
+from local.emulator import Emulator
+from local.sagemaker.endpoints import Endpoints
+from tests.local import fake_container, standin
 from tests.local.caller import Caller, View
+from tests.local.fake_container import FakeContainer
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,49 @@ def api(cloud: LocalCloud) -> Iterator[Caller]:
 def song(api: Caller) -> View:
     """A completed job of one second, for tests that only look at it."""
     return api.ended(api.make("a song to look at"))
+
+
+@pytest.fixture(scope="session")
+def container() -> Iterator[FakeContainer]:
+    with fake_container.running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def sagemaker(tmp_path_factory: pytest.TempPathFactory, container: FakeContainer) -> Iterator[Emulator]:
+    """An emulator with endpoints of every kind before the fake container, and nothing of Cadenza."""
+    addresses = {"dead": standin.DEAD, "*": container.address}
+    with standin.emulator(tmp_path_factory.mktemp("sagemaker"), addresses) as started:
+        stack = standin.deploy(started, standin.template())
+        assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+        yield started
+
+
+@pytest.fixture(scope="session")
+def work(sagemaker: Emulator) -> standin.Work:
+    return standin.work(sagemaker)
+
+
+@pytest.fixture(scope="session")
+def invoke(sagemaker: Emulator) -> standin.Invoke:
+    return standin.Invoke(sagemaker)
+
+
+@pytest.fixture
+def made() -> Endpoints:
+    """A model named `small`, an asynchronous endpoint `async` and a serverless endpoint `serverless`."""
+    found = Endpoints()
+    image = {"Image": "any"}
+    found.make_model(
+        "Model", {"ModelName": "small", "ExecutionRoleArn": standin.ROLE, "PrimaryContainer": image}
+    )
+    for name, production, more in (
+        ("async", standin.INSTANCE, {"AsyncInferenceConfig": standin.asynchronous()}),
+        ("serverless", standin.serverless(1), {}),
+    ):
+        found.make_config("Config", {"EndpointConfigName": name, **standin.config(production, **more)})
+        found.make_endpoint("Endpoint", {"EndpointName": name, "EndpointConfigName": name})
+    return found
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -29,6 +29,11 @@ class FakeContainer:
         finally:
             self.gate.set()
 
+    def drained(self) -> None:
+        """Forget the requests that began before."""
+        while self.working.acquire(blocking=False):
+            pass
+
 
 @contextmanager
 def running() -> Iterator[FakeContainer]:

@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 from local import ACCOUNT
@@ -16,6 +17,7 @@ from local.environments import EMULATOR
 STACK = "music"
 BUCKET = "music-work"
 LOOKS, PAUSE = 300, 0.1
+DEAD = "http://127.0.0.1:9"  # the discard port: nobody listens
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 
 
@@ -52,6 +54,11 @@ def asynchronous(concurrency: int = 1) -> dict[str, Any]:
 def model() -> dict[str, Any]:
     described = {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": "any"}}
     return {"Model": {"Type": "AWS::SageMaker::Model", "Properties": described}}
+
+
+def config(production: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An endpoint configuration's properties, of the model `small`."""
+    return {"ProductionVariants": [{**production, "ModelName": "small"}], **more}
 
 
 def endpoint(name: str, production: dict[str, Any], **config: Any) -> dict[str, Any]:
@@ -135,6 +142,25 @@ class Work:
             )
             self._heard += [json.loads(each["Body"]) for each in received.get("Messages", [])]
         raise AssertionError(f"nothing was heard of {inference_id}")
+
+
+def refused(call: Callable[[], object]) -> dict[str, Any]:
+    """The error that this call is answered with."""
+    with pytest.raises(ClientError) as caught:
+        call()
+    return dict(caught.value.response)
+
+
+class Invoke:
+    """What a caller of the other endpoints does."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._runtime = emulator.client("sagemaker-runtime")
+
+    def __call__(self, name: str, body: object = None, **options: Any) -> dict[str, Any]:
+        said = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        answer: dict[str, Any] = self._runtime.invoke_endpoint(EndpointName=name, Body=said, **options)
+        return answer
 
 
 def work(emulator: Emulator) -> Work:

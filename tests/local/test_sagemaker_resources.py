@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,35 +16,13 @@ from local import ACCOUNT, REGION
 from local.emulator import Emulator
 from local.sagemaker import endpoints
 from local.sagemaker.answers import Refusal
-from local.sagemaker.asynchronous import Queue
 from local.sagemaker.endpoints import Endpoint, Endpoints, Rejected
 from local.sagemaker.realtime import RealTime
 from local.sagemaker.scaling import Scaling
 from tests.local import fake_container, standin
-from tests.local.standin import INSTANCE, asynchronous, serverless, variant
+from tests.local.standin import INSTANCE, asynchronous, config, serverless, variant
 
 GPU = Endpoint("gpu", "config", "AllTraffic", 1, None, None, 0, 0)
-
-
-@pytest.fixture
-def made() -> Endpoints:
-    """A model named `small`, an asynchronous endpoint `async` and a serverless endpoint `serverless`."""
-    found = Endpoints()
-    image = {"Image": "any"}
-    found.make_model(
-        "Model", {"ModelName": "small", "ExecutionRoleArn": standin.ROLE, "PrimaryContainer": image}
-    )
-    for name, production, more in (
-        ("async", INSTANCE, {"AsyncInferenceConfig": asynchronous()}),
-        ("serverless", serverless(1), {}),
-    ):
-        found.make_config("Config", {"EndpointConfigName": name, **config(production, **more)})
-        found.make_endpoint("Endpoint", {"EndpointName": name, "EndpointConfigName": name})
-    return found
-
-
-def config(production: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"ProductionVariants": [{**production, "ModelName": "small"}], **more}
 
 
 def test_endpoints_and_what_they_were_asked_outlive_the_process(tmp_path: Path) -> None:
@@ -119,51 +96,6 @@ def test_a_container_that_takes_longer_than_it_may_is_a_model_error_without_a_st
     assert (refusal.status, refusal.code) == (424, "ModelError")
     assert refusal.details["OriginalStatusCode"] == 0
     assert "timed out while waiting for a response from container primary" in refusal.message
-
-
-class Telling:
-    """An account of which only what is written and told is of interest."""
-
-    def __init__(self) -> None:
-        self.written: dict[str, bytes] = {}
-        self.told: list[Any] = []
-
-    def write(self, location: str, body: bytes, _content_type: str) -> None:
-        self.written[location] = body
-
-    def tell(self, topic: str, message: object) -> None:
-        self.told.append((topic, message))
-
-
-def test_a_request_that_waited_too_long_expires_and_is_told_so(made: Endpoints) -> None:
-    account = Telling()
-
-    async def resume() -> None:
-        with ThreadPoolExecutor(1) as threads:
-            queue = Queue(made, account, lambda _: None, threads)  # type: ignore[arg-type]
-            queue.restore([waiting])
-            queue.resume()
-            while queue.state():
-                await asyncio.sleep(0.01)
-
-    waiting: dict[str, Any] = {
-        "inference_id": "job-1",
-        "endpoint": "async",
-        "location": "s3://music/in.json",
-        "inline": None,
-        "output": "s3://music/out/1.out",
-        "failure": "s3://music/failed/1-error.out",
-        "received": time.time() - 60,
-        "expires": time.time() - 1,
-        "seconds": 1,
-        "headers": {},
-    }
-    asyncio.run(resume())
-
-    [(topic, message)] = account.told
-    assert topic == {"Ref": "Broken"}
-    assert (message["invocationStatus"], message["inferenceId"]) == ("Expired", "job-1")
-    assert list(account.written) == ["s3://music/failed/1-error.out"]
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,18 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local import ACCOUNT, REGION
 from local.emulator import Emulator
 from local.environments import EMULATOR
-from tests.local import fake_container, standin
+from tests.local import standin
 from tests.local.fake_container import FakeContainer
+from tests.local.standin import Invoke, refused
 
-DEAD = "http://127.0.0.1:9"  # the discard port: nobody listens
 PRIVATE_POINTS = """
 import inspect, json
 from ministack import app
@@ -40,47 +38,6 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
-def container() -> Iterator[FakeContainer]:
-    with fake_container.running() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory, container: FakeContainer) -> Iterator[Emulator]:
-    addresses = {"dead": DEAD, "*": container.address}
-    with standin.emulator(tmp_path_factory.mktemp("standin"), addresses) as started:
-        stack = standin.deploy(started, standin.template())
-        assert stack["StackStatus"] == "CREATE_COMPLETE", stack
-        yield started
-
-
-@pytest.fixture(scope="module")
-def work(emulator: Emulator) -> standin.Work:
-    return standin.work(emulator)
-
-
-Invoke = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def invoke(emulator: Emulator) -> Invoke:
-    def call(name: str, body: object = None, **options: Any) -> dict[str, Any]:
-        said = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-        answer: dict[str, Any] = emulator.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=name, Body=said, **options
-        )
-        return answer
-
-    return call
-
-
-def refused(call: Callable[[], object]) -> dict[str, Any]:
-    with pytest.raises(ClientError) as caught:
-        call()
-    return dict(caught.value.response)
-
-
 def test_the_emulators_private_points_are_where_the_stand_in_registers_itself() -> None:
     code = "import ministack.services.sqs\n" + PRIVATE_POINTS
 
@@ -99,8 +56,8 @@ def test_the_emulators_private_points_are_where_the_stand_in_registers_itself() 
     }
 
 
-def test_an_endpoint_is_described_as_its_stack_made_it(emulator: Emulator) -> None:
-    found = emulator.client("sagemaker").describe_endpoint(EndpointName="async")
+def test_an_endpoint_is_described_as_its_stack_made_it(sagemaker: Emulator) -> None:
+    found = sagemaker.client("sagemaker").describe_endpoint(EndpointName="async")
 
     assert (found["EndpointName"], found["EndpointStatus"]) == ("async", "InService")
     assert found["EndpointArn"] == f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/async"
@@ -108,8 +65,8 @@ def test_an_endpoint_is_described_as_its_stack_made_it(emulator: Emulator) -> No
     assert found["ProductionVariants"][0]["CurrentInstanceCount"] == 1
 
 
-def test_an_unknown_endpoint_is_no_endpoint_for_either_service(emulator: Emulator, invoke: Invoke) -> None:
-    described = refused(lambda: emulator.client("sagemaker").describe_endpoint(EndpointName="nobody"))
+def test_an_unknown_endpoint_is_no_endpoint_for_either_service(sagemaker: Emulator, invoke: Invoke) -> None:
+    described = refused(lambda: sagemaker.client("sagemaker").describe_endpoint(EndpointName="nobody"))
     invoked = refused(lambda: invoke("nobody"))
 
     assert described["Error"]["Code"] == "ValidationException"
@@ -119,19 +76,19 @@ def test_an_unknown_endpoint_is_no_endpoint_for_either_service(emulator: Emulato
     }
 
 
-def test_a_changed_configuration_reaches_an_endpoint_that_keeps_its_name(emulator: Emulator) -> None:
+def test_a_changed_configuration_reaches_an_endpoint_that_keeps_its_name(sagemaker: Emulator) -> None:
     def described() -> dict[str, Any]:
-        found: dict[str, Any] = emulator.client("sagemaker").describe_endpoint(EndpointName="changing")
+        found: dict[str, Any] = sagemaker.client("sagemaker").describe_endpoint(EndpointName="changing")
         return found
 
     def template(concurrency: int) -> dict[str, Any]:
         return {"Resources": standin.model() | standin.endpoint("changing", standin.serverless(concurrency))}
 
-    standin.deploy(emulator, template(1), "changing")
+    standin.deploy(sagemaker, template(1), "changing")
     before = described()
-    stack = standin.deploy(emulator, template(7), "changing", again=True)
+    stack = standin.deploy(sagemaker, template(7), "changing", again=True)
     after = described()
-    emulator.client("cloudformation").delete_stack(StackName="changing")
+    sagemaker.client("cloudformation").delete_stack(StackName="changing")
 
     assert stack["StackStatus"] == "UPDATE_COMPLETE"
     assert after["ProductionVariants"][0]["CurrentServerlessConfig"] == {"MaxConcurrency": 7}
@@ -140,12 +97,12 @@ def test_a_changed_configuration_reaches_an_endpoint_that_keeps_its_name(emulato
     assert refused(described)["Error"]["Code"] == "ValidationException"
 
 
-def test_a_stack_that_sagemaker_would_refuse_fails_with_the_reason(emulator: Emulator) -> None:
+def test_a_stack_that_sagemaker_would_refuse_fails_with_the_reason(sagemaker: Emulator) -> None:
     wrong = standin.model() | standin.endpoint("tiny", standin.serverless(1, memory=1000))
 
-    stack = standin.deploy(emulator, {"Resources": wrong}, "tiny")
+    stack = standin.deploy(sagemaker, {"Resources": wrong}, "tiny")
 
-    events = emulator.client("cloudformation").describe_stack_events(StackName="tiny")
+    events = sagemaker.client("cloudformation").describe_stack_events(StackName="tiny")
     reasons = [each.get("ResourceStatusReason", "") for each in events["StackEvents"]]
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert any("MemorySizeInMB is one of 1024, 2048" in reason for reason in reasons)
@@ -216,7 +173,7 @@ def test_a_serverless_endpoint_throttles_beyond_its_concurrency(
     invoke: Invoke, container: FakeContainer
 ) -> None:
     with ThreadPoolExecutor(1) as caller, container.held():
-        drain(container)
+        container.drained()
         first = caller.submit(invoke, "serverless", {"wait": True})
         assert container.working.acquire(timeout=30)
 
@@ -233,111 +190,3 @@ def test_each_kind_of_endpoint_refuses_the_call_of_the_other(invoke: Invoke, wor
     answers = [refused(lambda: invoke("async")), refused(lambda: work.ask("gpu"))]
 
     assert [each["Error"]["Code"] for each in answers] == ["ValidationError"] * 2
-
-
-def test_an_asynchronous_output_lies_in_s3_before_it_is_told(
-    work: standin.Work, container: FakeContainer
-) -> None:
-    answer = work.ask(body={"say": "a song"}, InferenceId="job-7", Accept="audio/wav")
-
-    message = work.heard("job-7")
-    output = work.object(answer["OutputLocation"])
-    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["InferenceId"]) == (202, "job-7")
-    assert output is not None
-    assert (output["Body"].read(), output["ContentType"]) == (b"a song", "audio/wav")
-    assert answer["OutputLocation"].endswith(".out")
-    assert work.object(answer["FailureLocation"]) is None
-    assert container.asked[-1]["x-amzn-sagemaker-inference-id"] == "job-7"
-    assert message.pop("eventTime") >= message.pop("receivedTime")
-    assert message.pop("requestParameters").pop("inputLocation").startswith(f"s3://{standin.BUCKET}/in/")
-    assert message == {
-        "awsRegion": REGION,
-        "invocationStatus": "Completed",
-        "responseParameters": {"contentType": "audio/wav", "outputLocation": answer["OutputLocation"]},
-        "inferenceId": "job-7",
-        "eventVersion": "1.0",
-        "eventSource": "aws:sagemaker",
-        "eventName": "InferenceResult",
-    }
-
-
-def test_an_asynchronous_failure_leaves_the_containers_words_and_is_told(work: standin.Work) -> None:
-    answer = work.ask(body={"status": 500, "say": "out of memory"})
-
-    message = work.heard(answer["InferenceId"])
-    failure = work.object(answer["FailureLocation"])
-    assert message["invocationStatus"] == "Failed"
-    assert message["failureReason"].startswith("ClientError: Received server error (500) from model.")
-    assert message["responseParameters"] == {"failureLocation": answer["FailureLocation"]}
-    assert failure is not None
-    assert failure["Body"].read() == b"out of memory"
-    assert work.object(answer["OutputLocation"]) is None
-
-
-def test_an_input_that_is_not_there_fails_without_asking_the_container(
-    work: standin.Work, container: FakeContainer
-) -> None:
-    asked = len(container.asked)
-
-    answer = work.ask(InputLocation=f"s3://{standin.BUCKET}/in/nothing.json")
-
-    assert "in/nothing.json could not be read" in work.heard(answer["InferenceId"])["failureReason"]
-    assert len(container.asked) == asked
-
-
-def test_an_asynchronous_input_may_come_with_the_request_and_the_output_may_be_named(
-    work: standin.Work, container: FakeContainer
-) -> None:
-    answer = work.ask(Body=b'{"say": "inline"}', S3OutputPathExtension="jobs/7", Filename="song.wav")
-
-    work.heard(answer["InferenceId"])
-    output = work.object(answer["OutputLocation"])
-    assert answer["OutputLocation"] == f"s3://{standin.BUCKET}/out/jobs/7/song.wav"
-    assert output is not None
-    assert output["Body"].read() == b"inline"
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"RequestTTLSeconds": 21601},
-        {"InvocationTimeoutSeconds": 3601},
-        {"InputLocation": "ftp://music/input.json"},
-        {"InputLocation": f"s3://{standin.BUCKET}/in/1.json", "Body": b"{}"},
-    ],
-)
-def test_asynchronous_requests_that_sagemaker_would_not_take_are_refused(
-    work: standin.Work, options: dict[str, Any]
-) -> None:
-    assert refused(lambda: work.ask(**options))["Error"]["Code"] == "ValidationError"
-
-
-def test_an_instance_works_at_as_many_asynchronous_requests_as_it_may(
-    work: standin.Work, container: FakeContainer
-) -> None:
-    with container.held():
-        drain(container)
-        answers = [work.ask(body={"wait": True}) for _ in range(3)]
-        assert container.working.acquire(timeout=30)
-
-        assert not container.working.acquire(timeout=0.5)
-
-    assert [work.heard(each["InferenceId"])["invocationStatus"] for each in answers] == ["Completed"] * 3
-
-
-def test_a_container_that_outlasts_its_time_fails_the_asynchronous_request(
-    work: standin.Work, container: FakeContainer
-) -> None:
-    with container.held():
-        answer = work.ask(body={"wait": True}, InvocationTimeoutSeconds=1)
-
-        message = work.heard(answer["InferenceId"])
-
-    assert message["invocationStatus"] == "Failed"
-    assert "timed out while waiting for a response" in message["failureReason"]
-
-
-def drain(container: FakeContainer) -> None:
-    """Forget the requests that began before."""
-    while container.working.acquire(blocking=False):
-        pass
