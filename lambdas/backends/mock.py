@@ -6,24 +6,30 @@ A test phrase in the prompt makes it misbehave, so that every path above it can 
     [[fail:2]]     fails twice in passing, then plays
     [[slow:20]]    takes twenty seconds
     [[bug]]        raises an error that nobody planned for
+
+Of recordings, it makes a plain mix: nothing is invented, and nothing is followed.
 """
 
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lambdas.core.errors import PermanentError, TransientError
+import urllib3
+
+from lambdas.backends.download import Download
+from lambdas.core.errors import PermanentError, TransientError, Unfit
 from lambdas.core.pieces import Piece, Ticket
-from lambdas.core.ports import Clock, Failed, Finished, Running, Work
+from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
 
 PHRASE = re.compile(r"\[\[(fail|slow|bug)(?::(\d{1,3}))?\]\]")
 SILENCE_RATE = 44_100  # Hz
 
 Compose = Callable[[Piece], bytes]  # a piece, its prompt free of test phrases → WAV
 Put = Callable[[str, bytes], None]  # a presigned address, the audio
+Get = Callable[[str], bytes]
 
 
 def music(piece: Piece) -> bytes:
@@ -46,6 +52,14 @@ def silence(piece: Piece) -> bytes:
     return buffer.getvalue()
 
 
+def fetch(url: str) -> bytes:
+    """A recording at an address that our own conductor made. Raises TransientError."""
+    wav = Download(urllib3.PoolManager(), lambda _: True).wav(url, {})
+    if wav is None:
+        raise TransientError("input_missing", "A recording could not be fetched.")
+    return wav
+
+
 @dataclass(frozen=True)
 class MockBackend:
     """Implements ports.Backend. A ticket holds all there is to know: when it began, how long it takes."""
@@ -55,6 +69,7 @@ class MockBackend:
     compose: Compose
     put: Put
     clock: Clock
+    get: Get = fetch
 
     def start(self, work: Work) -> Ticket:
         found = PHRASE.search(work.piece.effective_prompt)
@@ -67,7 +82,7 @@ class MockBackend:
             raise TransientError("unavailable", "The prompt asked the mock to fail for now.")
         began = self.clock()
         plain = PHRASE.sub("", work.piece.effective_prompt).strip()
-        self.put(work.output_url, self.compose(work.piece.but(effective_prompt=plain)))
+        self.put(work.output_url, self._sound(work.piece.but(effective_prompt=plain), work.inputs))
         seconds = number if act == "slow" else 0
         return Ticket(
             id=json.dumps({"began": began.timestamp(), "seconds": seconds}), check_after=min(seconds, 1)
@@ -83,6 +98,15 @@ class MockBackend:
         if elapsed >= seconds:
             return Finished()
         return Running(elapsed / seconds, "Playing slowly, as asked", min(2.0, seconds - elapsed))
+
+    def _sound(self, piece: Piece, inputs: Sequence[Input]) -> bytes:
+        if not inputs:
+            return self.compose(piece)
+        if {given.role for given in inputs} != {"track"}:
+            raise Unfit("follows_nothing", "The mock follows no recording.")
+        from lambdas.backends.mix import mix
+
+        return mix([self.get(given.url) for given in inputs], piece.duration)
 
     def cancel(self, ticket: Ticket) -> None:
         """The music was written at the start; there is nothing to stop."""

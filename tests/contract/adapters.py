@@ -15,7 +15,7 @@ from lambdas.aws.jobs import DynamoJobs
 from lambdas.aws.ledger import DynamoLedger
 from lambdas.aws.objects import S3Objects
 from lambdas.aws.queues import SqsDeadLetters, SqsQueue
-from lambdas.core.ports import DeadLetters, JobIndex, JobStore, Ledger, Links, ObjectStore, Queue
+from lambdas.core.ports import DeadLetters, Form, Inbox, JobIndex, JobStore, Ledger, Links, ObjectStore, Queue
 from local import REGION
 from local.emulator import KEY, Emulator
 from tests.fakes.examples import NOW
@@ -27,8 +27,8 @@ class Table(JobStore, JobIndex, Protocol):
     """The job table, by id and by other orders."""
 
 
-class Bucket(ObjectStore, Links, Protocol):
-    """Files, and addresses of files."""
+class Bucket(ObjectStore, Links, Inbox, Protocol):
+    """Files, addresses of files, and forms for files."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Adapters:
     bury: Callable[[str], object]  # makes a dead letter of a body
     fetch: Callable[[str], bytes | None]  # GET a link
     send: Callable[[str, bytes], bool]  # PUT to a link
+    post: Callable[[Form, bytes], bool]  # a file by a form
 
 
 def in_memory() -> Adapters:
@@ -70,6 +71,7 @@ def in_memory() -> Adapters:
         bury=dead.bodies.append,
         fetch=objects.fetch,
         send=objects.send,
+        post=objects.post,
     )
 
 
@@ -99,6 +101,7 @@ def on_aws(dynamodb: Any, sqs: Any, s3: Any) -> Adapters:
         bury=lambda body: sqs.send_message(QueueUrl=dead, MessageBody=body),
         fetch=_get,
         send=_put,
+        post=_post,
     )
 
 
@@ -153,3 +156,9 @@ def _put(link: str, data: bytes) -> bool:
     with suppress(urllib3.exceptions.HTTPError):
         return urllib3.request("PUT", link, body=data, retries=False).status == 200
     return False
+
+
+def _post(form: Form, data: bytes) -> bool:
+    file = ("file", ("a name.wav", data, "text/html"))  # the type that counts is the form's own
+    answer = urllib3.request("POST", form.url, fields=[*form.fields.items(), file], retries=False)
+    return answer.status == 204

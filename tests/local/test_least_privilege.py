@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 from local import REGION
 from local.cloud import LocalCloud
 from tests.local.caller import Caller, View
+from tests.local.test_uploads import blended, offered, send, uploaded
+from tests.unit.recordings import bare_wav
 
 HOOK = "https://hooks.invalid/cadenza"  # public by its looks, nowhere by its name
 LOOKS = 100
@@ -27,6 +29,7 @@ ROW = {"job_id": {"S": "x"}}
 ENTRY = {"key": {"S": "x"}}
 SONG = {"Bucket": "MusicBucketName", "Key": "audio/1d/x/x.wav"}
 RAW = {"Bucket": "MusicBucketName", "Key": "raw/x/1"}
+UPLOAD = {"Bucket": "MusicBucketName", "Key": "uploads/x/x"}
 ELSEWHERE = {"Bucket": "MusicBucketName", "Key": "elsewhere"}
 PAGE = {"Bucket": "SiteBucketName", "Key": "index.html"}
 PROVENANCE, WEBHOOK = {"SecretId": "ProvenanceSecretName"}, {"SecretId": "WebhookSecretName"}
@@ -37,6 +40,9 @@ DEAD = {"QueueUrl": "DeadLetterQueueUrl"}
 ALLOWED = [
     ("api", "dynamodb", "get_item", JOBS | {"Key": ROW}),
     ("api", "s3", "delete_object", SONG),
+    ("api", "s3", "put_object", UPLOAD | {"Body": b"", "ContentType": "audio/wav"}),
+    ("api", "s3", "head_object", UPLOAD),
+    ("conductor", "s3", "get_object", UPLOAD),
     ("conductor", "s3", "put_object", RAW | {"Body": b""}),
     ("conductor", "secretsmanager", "get_secret_value", PROVENANCE),
     ("courier", "dynamodb", "get_item", JOBS | {"Key": ROW}),
@@ -46,6 +52,11 @@ ALLOWED = [
 DENIED = [
     ("api", "s3", "put_object", SONG | {"Body": b""}),
     ("api", "s3", "get_object", RAW),
+    ("api", "s3", "put_object", RAW | {"Body": b""}),
+    ("api", "s3", "delete_object", UPLOAD),
+    ("conductor", "s3", "put_object", UPLOAD | {"Body": b""}),
+    ("conductor", "s3", "delete_object", UPLOAD),
+    ("courier", "s3", "get_object", UPLOAD),
     ("api", "s3", "list_objects_v2", {"Bucket": "MusicBucketName"}),
     ("api", "s3", "get_object", PAGE),
     ("api", "dynamodb", "delete_item", JOBS | {"Key": ROW}),
@@ -129,6 +140,18 @@ def test_a_function_may_do_nothing_else(
         attempt(enforcing_cloud, name, service, action, parameters)
 
     assert refusal.value.response["Error"]["Code"] in REFUSALS
+
+
+def test_two_uploads_are_blended_with_every_policy_enforced_and_no_other_form_is_good(api: Caller) -> None:
+    data = bare_wav()
+    small, large = (offered(api, data[:size]) for size in (10, len(data)))
+    forged = {**small, "fields": {**small["fields"], "policy": large["fields"]["policy"]}}
+
+    assert send(forged, data).status_code == 403
+    track = uploaded(api, data)
+    job = api.ended(blended(api, [track, track], duration=1).json())
+
+    assert (job["status"], job["error"]) == ("completed", None)
 
 
 def test_a_song_is_made_heard_renamed_and_deleted_with_every_policy_enforced(api: Caller) -> None:

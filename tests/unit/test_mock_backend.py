@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from lambdas.backends.mix import mix
 from lambdas.backends.mock import MockBackend, silence
-from lambdas.core.errors import PermanentError, TransientError
+from lambdas.core.errors import PermanentError, TransientError, Unfit
 from lambdas.core.pieces import Piece, Ticket
-from lambdas.core.ports import Failed, Finished, Running, Work
+from lambdas.core.ports import Failed, Finished, Input, Running, Work
 from tests.fakes.examples import NOW, PIECE
 from tests.fakes.stores import Time
+from tests.unit.signals import sine, wav
 
 WORK = Work(
     "job-1-1", 1, PIECE, "https://example.com/raw", "https://example.com/state", "https://example.com/state"
@@ -74,6 +76,24 @@ def test_slowness_can_be_asked_for_and_shows_its_progress():
     assert state == Finished()
     assert seen == sorted(seen)
     assert (stage.time.now - NOW).total_seconds() == 20
+
+
+def test_of_two_tracks_it_makes_a_mix():
+    stage = Stage()
+    files = {name: wav(sine(2, 24_000, hertz, 1) * 0.2, 24_000) for name, hertz in (("a", 300), ("b", 500))}
+    tracks = tuple(Input("track", name, 2.0) for name in files)
+    mock = replace(stage.mock, get=files.__getitem__)
+
+    mock.start(replace(WORK, piece=PIECE.but(duration=3.0), inputs=tracks))
+
+    assert stage.stored == {WORK.output_url: mix([*files.values()], 3.0)}
+
+
+def test_it_follows_no_tune():
+    tune = Input("melody", "https://example.com/tune", 2.0)
+
+    with pytest.raises(Unfit):
+        Stage().mock.start(replace(WORK, inputs=(tune,)))
 
 
 def test_a_test_phrase_is_not_sung():
