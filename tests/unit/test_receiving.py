@@ -1,5 +1,8 @@
 """Lambda's batches: what failed goes back, a little later each time; what did not is not seen again."""
 
+import io
+import json
+from itertools import count
 from typing import Any
 
 import pytest
@@ -88,3 +91,91 @@ def _accept(receipt: str, seconds: int) -> None:
 
 def _never(receipt: str, seconds: int) -> None:
     raise ConnectionError("The queue does not answer.")
+
+
+COMPLETED: dict[str, Any] = {
+    "awsRegion": "eu-west-1",
+    "eventTime": "2026-11-21T12:00:05.000Z",
+    "receivedTime": "2026-11-21T12:00:00.000Z",
+    "invocationStatus": "Completed",
+    "requestParameters": {"endpointName": "cadenza-dev", "inputLocation": "s3://music/in"},
+    "responseParameters": {"contentType": "application/json", "outputLocation": "s3://music/out"},
+    "inferenceId": "0f1e-2d3c-2",
+    "eventVersion": "1.0",
+    "eventSource": "aws:sagemaker",
+    "eventName": "InferenceResult",
+}
+NAMES = count()  # of loggers, which are one for each name
+REASON = "ClientError: Data expired"
+
+
+def heard(body: object) -> tuple[list[str], dict[str, Any], list[dict[str, Any]]]:
+    """Jobs that were looked at, what Lambda is answered, and what was logged."""
+    seen: list[str] = []
+    written = io.StringIO()
+    log = Logger(service=f"test-{next(NAMES)}", level="INFO", stream=written)
+    records = [record(json.dumps(body))]
+    answer = receive({"Records": records}, lambda message: seen.append(message.job_id), _accept, 5, log)
+    return seen, answer, [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+def test_a_notice_that_a_song_is_over_makes_its_jobs_next_check_happen_now():
+    seen, answer, _ = heard(COMPLETED)
+
+    assert seen == ["0f1e-2d3c"]
+    assert answer == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"failureLocation": "s3://music/failed"},
+        {"responseParameters": {"failureLocation": "s3://music/failed"}},
+    ],
+    ids=["at the top", "in the response"],
+)
+@pytest.mark.parametrize("status", ["Failed", "Expired"])
+def test_a_notice_of_a_failure_is_a_hint_as_well_and_its_reason_is_logged(status, where):
+    failed = {**COMPLETED, "invocationStatus": status, "failureReason": REASON, **where}
+
+    seen, _, records = heard(failed)
+
+    assert seen == ["0f1e-2d3c"]
+    [told] = records
+    assert (told["status"], told["reason"], told["failure"]) == (status, REASON, "s3://music/failed")
+
+
+@pytest.mark.parametrize(
+    "work", [None, "", "nobody's", "1", "-1", "a" * 100 + "-1", "0f1e-x", "../jobs-1", "job-1\n"]
+)
+def test_a_notice_of_work_that_cannot_be_ours_is_dropped(work):
+    seen, answer, records = heard({**COMPLETED, "inferenceId": work})
+
+    assert seen == []
+    assert answer == {"batchItemFailures": []}
+    assert [each["message"] for each in records] == ["notice of nothing that is ours"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**COMPLETED, "eventSource": "aws:s3"},
+        {**COMPLETED, "inferenceId": 7},
+        {"Type": "Notification", "Message": json.dumps(COMPLETED)},
+        {"inferenceId": "job-1-1"},
+    ],
+    ids=["another service's", "an id that is none", "still wrapped", "of nobody"],
+)
+def test_what_only_looks_like_a_notice_waits_for_an_operator(body):
+    seen, answer, _ = heard(body)
+
+    assert seen == []
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+
+
+def test_a_notice_whose_check_fails_comes_again():
+    records = [record(json.dumps(COMPLETED))]
+
+    answer = receive({"Records": records}, fail, _accept, 5, LOG)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
