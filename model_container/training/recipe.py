@@ -4,9 +4,10 @@ Knows the names that a checkpoint's `args` use. Must not know how anything is co
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
-from model_container.cascade import Agent, Architecture
+if TYPE_CHECKING:
+    from model_container.cascade import Architecture
 
 FREE = ("epochs", "patience", "save_every")  # may change when a training is resumed
 
@@ -63,10 +64,13 @@ class Recipe:
         if not 0.5 <= self.seconds <= 26:
             raise TrainingError(f"--seconds must lie between 0.5 and 26, and is {self.seconds}")
 
-    def architecture(self, dim: int) -> Architecture:
+    def architecture(self, dim: int) -> "Architecture":
         """Of the model for latents of so many channels. Raises CheckpointError if the heads do not fit."""
+        # Here, since it brings torch, which sending a recipe away does not need.
+        from model_container.cascade import Architecture
+
         cascade = self.model == "cascade"
-        agent: Agent | None = None if self.agent == "none" or not cascade else self.agent
+        agent = None if self.agent == "none" or not cascade else self.agent
         return Architecture(cascade, self.layers, self.heads, dim, self.dropout, agent, self.anti_cheating)
 
     def published(self, dim: int) -> dict[str, Any]:

@@ -24,7 +24,11 @@ NAME = "cadenza-cascade"
 def start(machine: Machine, job: Job, source: Path) -> str:
     """Submit the job and return its name; nobody waits for it. Raises TrainingError."""
     try:
-        made = trainer(machine, job, source, Session())
+        bucket, _, prefix = job.results.removeprefix("s3://").partition("/")
+        # The SDK would make a bucket of its own for our code; the results' bucket is there. Beside the
+        # results, since the job is given all that lies below them.
+        session = Session(default_bucket=bucket, default_bucket_prefix=f"{prefix}-jobs".lstrip("-"))
+        made = trainer(machine, job, source, session)
         made.train(wait=False, logs=False)
     except (BotoCoreError, ClientError, ValueError) as error:
         raise TrainingError(f"SageMaker does not take the job: {error}") from error
@@ -32,22 +36,12 @@ def start(machine: Machine, job: Job, source: Path) -> str:
 
 
 def trainer(machine: Machine, job: Job, source: Path, session: Any) -> ModelTrainer:
-    seconds = round(machine.hours * 3600)
-    version, python = FRAMEWORK
+    channels = [InputData(channel_name=name, data_source=place) for name, place in job.channels.items()]
     return ModelTrainer(
         sagemaker_session=session,
         role=machine.role,
         base_job_name=NAME,
-        training_image=machine.image
-        or image_uris.retrieve(
-            "pytorch",
-            session.boto_region_name,
-            version=version,
-            py_version=python,
-            instance_type=machine.instance,
-            image_scope="training",
-            sagemaker_session=session,
-        ),
+        training_image=machine.image or _image(machine.instance, session),
         source_code=SourceCode(
             source_dir=str(source),
             requirements=REQUIREMENTS,
@@ -57,13 +51,27 @@ def trainer(machine: Machine, job: Job, source: Path, session: Any) -> ModelTrai
         compute=Compute(
             instance_type=machine.instance, instance_count=1, enable_managed_spot_training=machine.spot
         ),
-        stopping_condition=StoppingCondition(
-            max_runtime_in_seconds=seconds,
-            # Spot counts the waiting too.
-            max_wait_time_in_seconds=2 * seconds if machine.spot else None,
-        ),
-        input_data_config=[
-            InputData(channel_name=name, data_source=place) for name, place in job.channels.items()
-        ],
+        stopping_condition=_limits(machine),
+        input_data_config=channels,
         checkpoint_config=CheckpointConfig(s3_uri=job.results, local_path=CHECKPOINTS),
     )
+
+
+def _limits(machine: Machine) -> StoppingCondition:
+    seconds = round(machine.hours * 3600)
+    waiting = {"max_wait_time_in_seconds": 2 * seconds} if machine.spot else {}  # counts the running too
+    return StoppingCondition(max_runtime_in_seconds=seconds, **waiting)
+
+
+def _image(instance: str, session: Any) -> str:
+    version, python = FRAMEWORK
+    image: str = image_uris.retrieve(
+        "pytorch",
+        session.boto_region_name,
+        version=version,
+        py_version=python,
+        instance_type=instance,
+        image_scope="training",
+        sagemaker_session=session,
+    )
+    return image

@@ -118,7 +118,7 @@ def test_a_critic_that_is_right_loses_nothing_and_a_model_that_is_seen_through_l
 @pytest.mark.parametrize(
     ("samples", "frames"), [(384_000, 1200), (384_001, 1201), (383_999, 1200), (100, 1), (48_000, 150)]
 )
-def test_the_codec_has_75_frames_a_second_and_gives_back_the_length(
+def test_the_codec_has_75_frames_a_second_and_keeps_the_length(
     codec: Codec, samples: int, frames: int
 ) -> None:
     latents = codec.encode(torch.zeros(1, samples))

@@ -56,10 +56,8 @@ def test_a_local_folder_is_taken_along_and_a_missing_one_refused(tmp_path: Path)
 
 def test_the_code_that_is_sent_runs_by_itself(tmp_path: Path) -> None:
     send(tmp_path)
-    imports = (
-        "import model_container.train, model_container.training.loop, model_container.training.reporting"
-    )
-    more = "import model_container.training.evaluation, model_container.training.codec"
+    names = ("train", "training.loop", "training.reporting", "training.evaluation", "training.codec")
+    imports = "; ".join(f"import model_container.{name}" for name in names)
 
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {imports}"],
@@ -70,6 +68,20 @@ def test_the_code_that_is_sent_runs_by_itself(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "model_container" / "requirements-train.txt").exists()
+
+
+def test_a_job_can_be_sent_from_where_there_is_no_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; import model_container.train as t; sys.exit(t.main([{}]))"
+    )
+    words = "'s3://a/b', '--encodec', 's3://a/c', '--out', 'not-s3', '--remote', '--role', 'r'"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code.format(words)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "--out must be an S3 URI for a remote training, and is not-s3\n"
 
 
 def test_without_the_sdk_the_command_says_what_to_install(
