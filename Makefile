@@ -13,7 +13,7 @@ REF    := .local/reference/bin/python
 
 CONTEXT = $(if $(MOCK),--context mock=$(MOCK))
 ENGINE_BENCH = $(filter engine% batch quality cascade,$(NAME))
-HOSTED  = $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights $(WEIGHTS))
+HOSTED  = $(foreach each,MODEL WEIGHTS CHECKPOINT ENCODEC ENDPOINT,$(if $($(each)),--$(shell echo $(each) | tr A-Z a-z) $($(each))))
 
 .DEFAULT_GOAL := help
 .PHONY: help run weights reset test e2e check synth bench image certificate deployable development python
@@ -21,7 +21,7 @@ HOSTED  = $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights $(WEIGHTS))
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence] [MODEL=musicgen-small WEIGHTS=dir]
+run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence]; MODEL=musicgen-small WEIGHTS=dir or MODEL=cascade CHECKPOINT=file ENCODEC=dir [ENDPOINT=async|gpu|serverless]
 	@exec $(PY) -m local --port $(PORT) --folder $(FOLDER) $(CONTEXT) $(HOSTED)
 
 weights: development  ## fetch a model's published weights [MODEL=musicgen-small] [WEIGHTS=dir]

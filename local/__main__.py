@@ -10,11 +10,12 @@ from types import FrameType
 from typing import Any
 
 from local import ROOT, LocalError
+from local.checkpoints import find
 from local.cloud import LocalCloud
 from local.container import Container
-from local.weights import Weights
+from local.hosting import MODES, Hosting
+from local.weights import packed
 
-LICENCE = "CC-BY-NC-4.0"  # of every model that runs here
 EXAMPLE = '{"prompt":"upbeat electronic dance music with heavy bass","duration":30,"genre":"electronic"}'
 
 
@@ -24,12 +25,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         with ExitStack() as running:
-            context: dict[str, Any] = dict(pair.split("=", 1) for pair in arguments.context)
-            if arguments.model not in (None, "mock"):
-                context |= _hosted(running, arguments)
-            cloud = LocalCloud(
-                arguments.folder, arguments.port, auth=arguments.auth, context=context, say=_say
-            )
+            cloud = _cloud(running, arguments)
             running.enter_context(cloud)
             _say(_welcome(cloud, time.monotonic() - started))
             code = cloud.emulator.wait()
@@ -42,19 +38,35 @@ def main() -> int:
         return 0
 
 
-def _hosted(running: ExitStack, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Start the model's own server; the stage's values that lead to it."""
-    if arguments.weights is None:
-        raise LocalError(f"MODEL={arguments.model} needs WEIGHTS=folder; `make weights` fetches one.")
-    weights = Weights(arguments.weights, arguments.folder / "models")
+def _cloud(running: ExitStack, arguments: argparse.Namespace) -> LocalCloud:
+    """The cloud to be, with the model's own server beside it if a model was named."""
+    context: dict[str, Any] = dict(pair.split("=", 1) for pair in arguments.context)
     container = Container(arguments.folder, arguments.port + 2, say=_say)
-    container.start(running, weights)
-    _say(f"{arguments.model} is {LICENCE}: for non-commercial use only.")
-    return {
-        "chains": {arguments.model: ["container"], "mock": ["mock"]},
-        "accepted_licences": [LICENCE],
-        "container_url": container.url,
-    }
+    hosting = _hosting(arguments)
+    if hosting is not None:
+        context |= hosting.context()
+    cloud = LocalCloud(
+        arguments.folder,
+        arguments.port,
+        auth=arguments.auth,
+        context=context,
+        containers=hosting.containers(container.url) if hosting else None,
+        say=_say,
+    )
+    if hosting is not None:
+        cloud.synthesize()  # whose complaints are better heard before a model is packed
+        container.start(running, packed(hosting.checkpoint, arguments.folder / "models", _say))
+        if hosting.licence:
+            _say(f"{arguments.model} is {hosting.licence}: for non-commercial use only.")
+    return cloud
+
+
+def _hosting(arguments: argparse.Namespace) -> Hosting | None:
+    """Raises LocalError when what was named does not go together."""
+    if arguments.model in (None, "mock"):
+        return None
+    named = arguments.weights, arguments.checkpoint, arguments.encodec
+    return Hosting(find(arguments.model, *named), arguments.endpoint)
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,9 +79,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--context", action="append", default=[], metavar="KEY=VALUE", help="change the stage's values"
     )
-    parser.add_argument("--model", help="a real model to play beside the mock, such as musicgen-small")
-    parser.add_argument("--weights", type=Path, help="its folder: a published checkpoint, or a packed one")
+    _add_model(parser)
     return parser.parse_args()
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="a real model to play: musicgen-… or cascade")
+    parser.add_argument("--weights", type=Path, help="MusicGen's folder, published or packed")
+    parser.add_argument("--checkpoint", type=Path, help="the two-track model's file, or its packed folder")
+    parser.add_argument("--encodec", type=Path, help="EnCodec's folder, for the two-track model")
+    parser.add_argument(
+        "--endpoint", choices=MODES, default=MODES[0], help="how the emulated SageMaker hosts the model"
+    )
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

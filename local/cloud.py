@@ -83,7 +83,7 @@ class LocalCloud:
                 auth=self.auth,
                 containers=self.containers,
             )
-            stacks = self._synthesize()
+            stacks = self.synthesize()
             self._forget_unfinished()
             self.say("Starting the emulated cloud …")
             undo.callback(self.emulator.stop)
@@ -95,7 +95,8 @@ class LocalCloud:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def _synthesize(self) -> list[Stack]:
+    def synthesize(self) -> list[Stack]:
+        """The stacks of this context, in their order. Raises LocalError."""
         started = time.monotonic()
         # For synthesizing, and for the functions that CloudFront runs at its edge.
         ensure_node()

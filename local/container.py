@@ -15,7 +15,7 @@ from pathlib import Path
 from local import HOST, ROOT, LocalError
 from local.emulator import check_free
 from local.environments import ENGINE, Say
-from local.weights import Weights, last_line
+from local.weights import last_line
 
 START_SECONDS = 300.0
 TELL_SECONDS = 5.0
@@ -37,12 +37,14 @@ class Container:
     def log(self) -> Path:
         return self.folder / "container.log"
 
-    def start(self, running: ExitStack, weights: Weights) -> None:
-        """Serve these weights until `running` closes; return when a song could start. Raises LocalError."""
+    def start(self, running: ExitStack, packed: Path) -> None:
+        """Serve what is packed there until `running` closes; return when a song could start.
+
+        Raises LocalError.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         check_free(self.port)
         python = ENGINE.ensure(self.say)
-        packed = weights.packed(python, self.say)
         self._compile(python)
         process = self._serve(python, packed)
         running.callback(_stop, process)

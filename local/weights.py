@@ -1,75 +1,75 @@
-"""A model's folder on this machine: found, told apart, and packed once for the engine.
+"""A checkpoint packed for the engine, once: later runs find the pack by what it was made of.
 
-Knows files and the engine's packing command. Must not know how the engine is served.
+Knows the packing command. Must not know what a checkpoint holds, or how the engine is served.
 """
 
 import contextlib
 import hashlib
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from local import ROOT, LocalError
-from local.environments import Say
+from local.checkpoints import CASCADE, MANIFEST, Checkpoint
+from local.environments import ENGINE, PACKING, REFERENCE, Say
 
-MANIFEST = "pack.json"  # marks a packed folder
 TELL_SECONDS = 5.0
+PACKERS = ("graphs", "native", "cascade", "tracks", "model_container")
 
 
-@dataclass(frozen=True)
-class Weights:
-    """`folder` is what the user names, a published checkpoint or a packed one; packs are kept in `packs`."""
+def packed(checkpoint: Checkpoint, packs: Path, say: Say) -> Path:
+    """The packed folder, after packing what was not packed before. Raises LocalError."""
+    if checkpoint.packed:
+        return checkpoint.source
+    target = (packs / _digest(checkpoint)).resolve()
+    if not (target / MANIFEST).exists():
+        _pack(checkpoint, target, say)
+    return target
 
-    folder: Path
-    packs: Path
 
-    def packed(self, python: Path, say: Say) -> Path:
-        """The packed folder, after packing a checkpoint that was not packed before. Raises LocalError."""
-        if not self.folder.is_dir():
-            raise LocalError(f"WEIGHTS={self.folder} is no folder.")
-        if (self.folder / MANIFEST).exists():
-            return self.folder.resolve()
-        if not (self.folder / "config.json").exists() or not self._tensors():
-            raise LocalError(
-                f"{self.folder} holds no checkpoint: config.json and *.safetensors are expected."
-            )
-        target = (self.packs / self._digest()).resolve()
-        if not (target / MANIFEST).exists():
-            self._pack(python, target, say)
-        return target
+def _digest(checkpoint: Checkpoint) -> str:
+    """What tells two checkpoints apart without reading gigabytes at every start."""
+    digest = hashlib.sha256(checkpoint.model.encode())
+    for file in checkpoint.parts:
+        if file.suffix == ".json":
+            digest.update(file.read_bytes())
+        stat = file.resolve().stat()
+        digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\0".encode())
+    for file in sorted((ROOT / "model_container").rglob("*.py")):
+        if file.parent.name in PACKERS:
+            digest.update(file.read_bytes())  # a newer engine may pack otherwise
+    return digest.hexdigest()[:20]
 
-    def _tensors(self) -> list[Path]:
-        return sorted(self.folder.glob("*.safetensors"))
 
-    def _digest(self) -> str:
-        """What tells two checkpoints apart without reading gigabytes at every start."""
-        digest = hashlib.sha256((self.folder / "config.json").read_bytes())
-        for file in self._tensors():
-            stat = file.resolve().stat()
-            digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\0".encode())
-        for file in sorted((ROOT / "model_container").rglob("*.py")):
-            if file.parent.name in ("graphs", "native", "model_container"):
-                digest.update(file.read_bytes())  # a newer engine may pack otherwise
-        return digest.hexdigest()[:20]
+def _packer(checkpoint: Checkpoint, say: Say) -> Path:
+    """Two-track checkpoints are written with torch, and torch reads them; where it is already, it serves."""
+    if checkpoint.model != CASCADE:
+        return ENGINE.ensure(say)
+    return (REFERENCE if REFERENCE.ready else PACKING).ensure(say)
 
-    def _pack(self, python: Path, target: Path, say: Say) -> None:
-        say(f"Packing {self.folder} into {target}, once …")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        log = target.with_name(target.name + ".log")
-        command = [str(python), "-m", "model_container.pack", str(self.folder.resolve()), str(target)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        try:
-            _watch(process, target.with_name(target.name + ".partial"), say)
-        finally:
-            process.terminate()
-            process.wait()
-        if process.returncode != 0:
-            raise LocalError(last_line(log, f"{self.folder} could not be packed"))
-        log.unlink()
+
+def _pack(checkpoint: Checkpoint, target: Path, say: Say) -> None:
+    python = _packer(checkpoint, say)
+    say(f"Packing {checkpoint.source} into {target}, once …")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    log = target.with_name(target.name + ".log")
+    command = [str(python), "-m", "model_container.pack", str(checkpoint.source.resolve()), str(target)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *checkpoint.options],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        _watch(process, target.with_name(target.name + ".partial"), say)
+    finally:
+        process.terminate()
+        process.wait()
+    if process.returncode != 0:
+        raise LocalError(last_line(log, f"{checkpoint.source} could not be packed"))
+    log.unlink()
 
 
 def _watch(process: "subprocess.Popen[bytes]", partial: Path, say: Say) -> None:

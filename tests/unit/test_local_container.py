@@ -3,6 +3,7 @@
 The engine's commands are played by a small script, so that its environment is not needed.
 """
 
+import json
 import socket
 import sys
 from contextlib import ExitStack
@@ -12,16 +13,17 @@ from urllib.request import urlopen
 
 import pytest
 
-from local import HOST, LocalError
+from local import HOST, LocalError, weights
 from local import container as module
+from local.checkpoints import find
 from local.container import Container
-from local.weights import Weights
+from local.environments import Say
 
 ENGINE = """#!{python}
 import http.server, json, pathlib, sys
 module, arguments = sys.argv[2], sys.argv[3:]
 if module == "model_container.pack":
-    if pathlib.Path(arguments[0], "config.json").read_text() == "odd":
+    if "odd" in pathlib.Path(arguments[0]).name:
         sys.exit("Not packed: it is odd")
     pathlib.Path(arguments[1]).mkdir()
     pathlib.Path(arguments[1], "pack.json").write_text("{{}}")
@@ -45,15 +47,16 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
     engine = tmp_path / "engine"
     engine.write_text(ENGINE.format(python=sys.executable))
     engine.chmod(0o755)
-    monkeypatch.setattr(module, "ENGINE", SimpleNamespace(ensure=lambda say: engine))
+    for knowing in (module, weights):
+        monkeypatch.setattr(knowing, "ENGINE", SimpleNamespace(ensure=lambda say: engine))
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     return Container(tmp_path / "state", port, lambda text: None)
 
 
-def checkpoint(folder: Path, config: str = "{}") -> Path:
+def checkpoint(folder: Path, kind: str = "musicgen") -> Path:
     folder.mkdir()
-    (folder / "config.json").write_text(config)
+    (folder / "config.json").write_text(json.dumps({"model_type": kind}))
     (folder / "model.safetensors").write_bytes(b"weights")
     return folder
 
@@ -65,16 +68,21 @@ def packed(folder: Path, *marks: str) -> Path:
     return folder
 
 
+def ready(folder: Path, say: Say = lambda text: None) -> Path:
+    """The packed folder of what is named by WEIGHTS."""
+    return weights.packed(find("musicgen-small", folder, None, None), folder.parent / "packs", say)
+
+
 def refused(container: Container, folder: Path) -> str:
     with ExitStack() as running, pytest.raises(LocalError) as caught:
-        container.start(running, Weights(folder, folder.parent / "packs"))
+        container.start(running, ready(folder))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_packed_folder_is_served_until_the_run_ends(container: Container, tmp_path: Path) -> None:
     with ExitStack() as running:
-        container.start(running, Weights(packed(tmp_path / "pack"), tmp_path / "packs"))
+        container.start(running, ready(packed(tmp_path / "pack")))
 
         with urlopen(f"{container.url}/ping") as answer:
             assert answer.status == 200
@@ -84,22 +92,17 @@ def test_a_packed_folder_is_served_until_the_run_ends(container: Container, tmp_
 
 
 def test_a_checkpoint_is_packed_once(container: Container, tmp_path: Path) -> None:
-    weights = Weights(checkpoint(tmp_path / "checkpoint"), tmp_path / "packs")
+    named = checkpoint(tmp_path / "checkpoint")
     said: list[str] = []
 
-    folders = [weights.packed(tmp_path / "engine", said.append) for _ in range(2)]
+    folders = [ready(named, said.append) for _ in range(2)]
 
     assert folders[0] == folders[1]
     assert len(said) == 1
 
 
 def test_another_checkpoint_has_a_pack_of_its_own(container: Container, tmp_path: Path) -> None:
-    folders = {
-        Weights(checkpoint(tmp_path / name, config), tmp_path / "packs").packed(
-            tmp_path / "engine", lambda text: None
-        )
-        for name, config in (("one", "{}"), ("two", '{"a":1}'))
-    }
+    folders = {ready(checkpoint(tmp_path / name, name)) for name in ("musicgen", "musicgen-2")}
 
     assert len(folders) == 2
 
@@ -115,7 +118,7 @@ def test_a_folder_without_a_checkpoint_is_told_what_it_lacks(container: Containe
 
 
 def test_what_the_engine_cannot_pack_is_said_in_its_words(container: Container, tmp_path: Path) -> None:
-    assert refused(container, checkpoint(tmp_path / "odd", "odd")) == "Not packed: it is odd"
+    assert refused(container, checkpoint(tmp_path / "odd", "musicgen-odd")) == "Not packed: it is odd"
 
 
 def test_a_model_that_cannot_be_used_is_not_waited_for(container: Container, tmp_path: Path) -> None:
