@@ -74,6 +74,32 @@ def test_its_queue_and_its_progress_are_seen(api: Caller) -> None:
     assert "Generating music (batch size: 1)..." in told
 
 
+@pytest.mark.parametrize(
+    ("role", "task", "field"),
+    [
+        ("melody", "cover", "src_audio"),
+        ("continue", "repaint", "src_audio"),
+        ("reference", "text2music", "reference_audio"),
+    ],
+)
+def test_an_earlier_song_is_sent_along_as_a_file(
+    api: Caller, server: AceStep, role: str, task: str, field: str
+) -> None:
+    first = api.ended(api.make("a tune", model="mock", duration=8))
+
+    job = api.ended(api.make("again", audio={"job_id": first["job_id"], "role": role}, **SONG))
+
+    assert job["status"] == "completed", job
+    told = list(server.tasks.values())[-1]
+    assert (told.asked["task_type"], list(told.files)) == (task, [field])
+    with wave.open(io.BytesIO(told.files[field])) as sent:
+        assert (sent.getframerate(), sent.getnchannels(), sent.getsampwidth()) == (48_000, 2, 2)
+        assert sent.getnframes() == pytest.approx(8 * 48_000, abs=2)
+    if role == "continue":
+        assert told.asked["repainting_start"] == pytest.approx(8.0, abs=1e-3)
+        assert told.asked["repainting_end"] == 10.0
+
+
 def test_a_full_server_is_asked_again(api: Caller, server: AceStep) -> None:
     full = Answer(429, b'{"detail": "Server busy: queue is full"}', {"Retry-After": "1"})
     server.answers["/release_task"] = [full]
