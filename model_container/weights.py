@@ -147,7 +147,7 @@ def _right(path: Path, file: File) -> bool:
     return digest.hexdigest() == expected
 
 
-def _show(name: str, had: int, size: int) -> None:
+def show(name: str, had: int, size: int) -> None:
     """A bar on a terminal; elsewhere a line for each tenth."""
     if sys.stdout.isatty():
         bar = "█" * (30 * had // size)
@@ -165,7 +165,7 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"{arguments.model} is CC-BY-NC-4.0: for non-commercial use only.")
     try:
-        commit = fetch(arguments.model, arguments.folder, os.environ.get("HF_ENDPOINT", HUB), _show)
+        commit = fetch(arguments.model, arguments.folder, os.environ.get("HF_ENDPOINT", HUB), show)
     except FetchError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,0 +1,154 @@
+"""Put a model where an endpoint takes its weights from:
+
+    python -m model_container.publish MODEL|FOLDER s3://BUCKET/PREFIX [--pack] [--weights int8|…|fp16]
+
+MODEL is fetched from the Hugging Face hub, once; FOLDER is a checkpoint or what model_container.pack wrote.
+An endpoint plays packed folders: --pack packs first. The same command goes on where it stopped, and sends
+nothing that lies there with the same checksum. Needs model_container/requirements-publish.txt.
+
+Knows the way of weights from the hub to S3. Must not know what they hold.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from model_container.bucket import Folder, Tell
+from model_container.engine.config import CheckpointError
+from model_container.engine.manifest import MANIFEST
+from model_container.weights import HUB, REVISIONS, FetchError, fetch, show
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([\w!.*'()/-]*[\w!.*'()-])/?")
+KEPT = Path("build/weights")
+WEIGHTS = ("int8", "fp32", "bf16", "int4", "fp16")
+UNREADABLE = (".part", ".partial", ".DS_Store")
+SHOWN = 3  # names of strangers
+
+
+class PublishError(Exception):
+    """Nothing, or not all, was published; the message is one line for a person."""
+
+
+def address(text: str) -> tuple[str, str]:
+    """Bucket and prefix. Raises argparse.ArgumentTypeError."""
+    found = ADDRESS.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is no s3://BUCKET/PREFIX; a prefix keeps models apart")
+    return found[1], f"{found[2]}/"
+
+
+def publish(folder: Path, target: Folder, tell: Tell) -> int:
+    """Store a packed folder's files; returns how many were sent. Raises PublishError, botocore's errors."""
+    if not (folder / MANIFEST).exists():
+        raise PublishError(f"{folder} is not packed, and an endpoint plays packed folders: add --pack.")
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    names = [name for name in sorted(files) if not name.endswith(UNREADABLE)]
+    if others := target.others(names):
+        listed = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+        raise PublishError(f"{target.uri} holds other files, which an endpoint would be given too: {listed}.")
+    # What says that the folder is packed comes last: until then nobody takes it for whole.
+    ordered = [*(name for name in names if name != MANIFEST), MANIFEST]
+    return sum(target.put(files[name], name, tell) for name in ordered)
+
+
+def prepared(source: str, kept: Path, weights: str | None, encodec: Path | None) -> Path:
+    """The folder to publish: fetched if it is a model's name, packed if `weights` says how.
+
+    Raises FetchError, CheckpointError, PublishError.
+    """
+    folder = Path(source)
+    if source in REVISIONS:
+        folder = kept / source
+        print(f"{source} is CC-BY-NC-4.0: for non-commercial use only.")
+        fetch(source, folder, os.environ.get("HF_ENDPOINT", HUB), show)
+    elif not folder.exists():
+        raise PublishError(f"{source} is neither a folder nor a model; there are {', '.join(REVISIONS)}.")
+    if weights is None or (folder / MANIFEST).exists():
+        return folder
+    return _packed(folder, kept, weights, encodec)
+
+
+def _packed(folder: Path, kept: Path, weights: str, encodec: Path | None) -> Path:
+    from model_container.pack import pack  # needs more than publishing does
+
+    target = kept / f"{folder.resolve().name}-{weights}"
+    print(f"Packing {folder} into {target} …", flush=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    pack(folder, target, weights, encodec)
+    return target
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parse(arguments)
+    bucket, prefix = options.address
+    try:
+        folder = prepared(
+            options.source, options.kept, options.weights if options.pack else None, options.encodec
+        )
+        sent = publish(folder, Folder(_client(), bucket, prefix), Bar())
+    except (FetchError, CheckpointError, PublishError) as error:
+        return _stopped(str(error))
+    except (BotoCoreError, ClientError) as error:
+        return _stopped(f"S3 says: {error}")
+    except KeyboardInterrupt:
+        return _stopped("Stopped; the same command goes on from here.", 130)
+    print(f"{sent} files sent. An endpoint takes them with -c endpoint_weights=s3://{bucket}/{prefix}")
+    return 0
+
+
+class Bar:
+    """How much of each file is there: a bar on a terminal; elsewhere a line for each tenth."""
+
+    def __init__(self) -> None:
+        self._told = ("", -1)
+
+    def __call__(self, name: str, had: int, size: int) -> None:
+        if (tenth := 10 * had // size) == self._told[1] and name == self._told[0] and not sys.stdout.isatty():
+            return
+        self._told = (name, tenth)
+        line = f"{name:24} {'█' * (30 * had // size):30} {had / 1e6:.0f} of {size / 1e6:.0f} MB"
+        print(f"\r{line}" if sys.stdout.isatty() else line, end="", flush=True)
+        if had >= size or not sys.stdout.isatty():
+            print(flush=True)
+
+
+def _stopped(why: str, code: int = 1) -> int:
+    print(why, file=sys.stderr)
+    return code
+
+
+def _client() -> "S3Client":
+    """Credentials, region and address from the environment, as every AWS tool takes them."""
+    import botocore.session
+    from botocore.config import Config
+
+    retries = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=120)
+    client: Any = botocore.session.get_session().create_client("s3", config=retries)
+    return cast("S3Client", client)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m model_container.publish",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="MODEL|FOLDER", help=", ".join(REVISIONS))
+    parser.add_argument("address", metavar="s3://BUCKET/PREFIX", type=address)
+    parser.add_argument("--pack", action="store_true", help="pack a checkpoint first")
+    parser.add_argument("--weights", choices=WEIGHTS, default="int8", help="how; fp16 is for GPUs alone")
+    parser.add_argument("--encodec", type=Path, metavar="FOLDER", help="for a two-track checkpoint")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="where fetched and packed files stay")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""Publishing a model's folder to a bucket, with S3 as an emulator plays it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local.emulator import KEY, Emulator
+from model_container import bucket as module
+from model_container.bucket import Folder, Parts
+from model_container.publish import PublishError, address, publish
+from tests.contract.adapters import client
+
+pytestmark = pytest.mark.xdist_group("contract-on-aws")
+
+PART = 5 << 20  # bytes: the least that S3 takes
+BIG = os.urandom(2 * PART + 7)
+Told = list[tuple[str, int, int]]
+
+
+class Counted:
+    """An S3 client that notes what it is asked, and breaks at a chosen part."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.calls: list[str] = []
+        self.breaks_at: int | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        act = getattr(self._inner, name)
+
+        def call(*args: Any, **named: Any) -> Any:
+            self.calls.append(name)
+            if name == "upload_part" and named["PartNumber"] == self.breaks_at:
+                raise KeyboardInterrupt
+            return act(*args, **named)
+
+        return call
+
+    @property
+    def writes(self) -> list[str]:
+        return [name for name in self.calls if name in ("put_object", "upload_part")]
+
+
+@pytest.fixture
+def s3(emulator: Emulator) -> Iterator[Counted]:
+    made = client(emulator, "s3")
+    yield Counted(made)
+    made.close()
+
+
+@pytest.fixture
+def target(s3: Counted, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    monkeypatch.setattr(module, "PART", PART)
+    name = f"weights-{uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=name)
+    s3.calls.clear()
+    return Folder(s3, name, "musicgen-small/")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    folder = tmp_path / "packed"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "decoder.bin").write_bytes(BIG)
+    (folder / "sub/text.onnx").write_bytes(b"text")
+    (folder / "pack.json").write_text("{}")
+    return folder
+
+
+def silent(name: str, had: int, size: int) -> None: ...
+
+
+def stored(s3: Counted, target: Folder) -> dict[str, bytes]:
+    listed = s3.list_objects_v2(Bucket=target.bucket).get("Contents", [])
+    keys = [each["Key"] for each in listed]
+    return {key: s3.get_object(Bucket=target.bucket, Key=key)["Body"].read() for key in keys}
+
+
+def test_a_packed_folder_lies_below_its_prefix_byte_for_byte(
+    s3: Counted, target: Folder, packed: Path
+) -> None:
+    assert publish(packed, target, silent) == 3
+
+    assert stored(s3, target) == {
+        "musicgen-small/decoder.bin": BIG,
+        "musicgen-small/sub/text.onnx": b"text",
+        "musicgen-small/pack.json": b"{}",
+    }
+
+
+def test_what_says_that_a_folder_is_whole_comes_last(target: Folder, packed: Path) -> None:
+    told: Told = []
+
+    publish(packed, target, lambda name, had, size: told.append((name, had, size)))
+
+    assert told[-1] == ("pack.json", 2, 2)
+    assert [had for name, had, _ in told if name == "decoder.bin"] == [PART, 2 * PART, len(BIG)]
+
+
+def test_the_same_again_sends_nothing(s3: Counted, target: Folder, packed: Path) -> None:
+    publish(packed, target, silent)
+    s3.calls.clear()
+
+    assert publish(packed, target, silent) == 0
+    assert s3.writes == []
+
+
+def test_only_what_changed_is_sent_again(s3: Counted, target: Folder, packed: Path) -> None:
+    publish(packed, target, silent)
+    (packed / "sub/text.onnx").write_bytes(b"TEXT")
+    s3.calls.clear()
+
+    assert publish(packed, target, silent) == 1
+    assert stored(s3, target)["musicgen-small/sub/text.onnx"] == b"TEXT"
+
+
+def test_a_file_that_broke_off_goes_on_at_the_part_where_it_stopped(
+    s3: Counted, target: Folder, packed: Path
+) -> None:
+    s3.breaks_at = 3
+    with pytest.raises(KeyboardInterrupt):
+        publish(packed, target, silent)
+    assert stored(s3, target) == {}
+    s3.calls.clear()
+    s3.breaks_at = None
+
+    publish(packed, target, silent)
+
+    assert s3.calls.count("upload_part") == 1
+    assert s3.calls.count("create_multipart_upload") == 0
+    assert stored(s3, target)["musicgen-small/decoder.bin"] == BIG
+
+
+def test_parts_of_another_content_are_not_gone_on_with(s3: Counted, target: Folder, packed: Path) -> None:
+    s3.breaks_at = 3
+    with pytest.raises(KeyboardInterrupt):
+        publish(packed, target, silent)
+    s3.breaks_at = None
+    changed = bytes(PART) + BIG[PART:]
+    (packed / "decoder.bin").write_bytes(changed)
+
+    publish(packed, target, silent)
+
+    assert stored(s3, target)["musicgen-small/decoder.bin"] == changed
+
+
+def test_s3_itself_refuses_a_file_that_changed_on_its_way(s3: Counted, target: Folder, packed: Path) -> None:
+    right = Parts.of(packed / "sub/text.onnx").checksum
+
+    with pytest.raises(Exception, match="did not match"):
+        s3.put_object(Bucket=target.bucket, Key="k", Body=b"tEXt", ChecksumSHA256=right)
+
+
+def test_strangers_below_the_prefix_are_named_and_nothing_is_sent(
+    s3: Counted, target: Folder, packed: Path
+) -> None:
+    s3.put_object(Bucket=target.bucket, Key="musicgen-small/cross.onnx", Body=b"old")
+    s3.calls.clear()
+
+    with pytest.raises(PublishError, match=r"cross\.onnx"):
+        publish(packed, target, silent)
+    assert s3.writes == []
+
+
+def test_another_models_folder_is_no_stranger(s3: Counted, target: Folder, packed: Path) -> None:
+    s3.put_object(Bucket=target.bucket, Key="musicgen-small-2/pack.json", Body=b"{}")
+
+    assert publish(packed, target, silent) == 3
+
+
+def test_a_checkpoint_that_was_not_packed_is_refused_with_a_hint(target: Folder, packed: Path) -> None:
+    (packed / "pack.json").unlink()
+
+    with pytest.raises(PublishError, match="add --pack"):
+        publish(packed, target, silent)
+
+
+def test_an_empty_file_is_a_file(s3: Counted, target: Folder, packed: Path) -> None:
+    (packed / "empty").touch()
+
+    publish(packed, target, silent)
+
+    assert stored(s3, target)["musicgen-small/empty"] == b""
+    assert publish(packed, target, silent) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("s3://music/small", ("music", "small/")),
+        ("s3://music/models/small/", ("music", "models/small/")),
+    ],
+)
+def test_an_address_is_a_bucket_and_a_prefix(text: str, found: tuple[str, str]) -> None:
+    assert address(text) == found
+
+
+def run(emulator: Emulator, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {
+        **os.environ,
+        "AWS_ENDPOINT_URL_S3": emulator.endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    command = [sys.executable, "-m", "model_container.publish", *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_command_publishes_and_says_what_to_do_with_it(
+    emulator: Emulator, target: Folder, packed: Path
+) -> None:
+    done = run(emulator, str(packed), f"s3://{target.bucket}/musicgen-small")
+
+    assert done.returncode == 0, done.stderr
+    assert f"-c endpoint_weights=s3://{target.bucket}/musicgen-small/" in done.stdout
+    assert "pack.json" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nothing", "s3://music/small"), "nothing is neither a folder nor a model"),
+        (("PACKED", "s3://no-such-bucket-1/small"), "S3 says: "),
+        (("PACKED", "s3://music"), "a prefix keeps models apart"),
+        (("PACKED", "https://music/small"), "is no s3://BUCKET/PREFIX"),
+    ],
+)
+def test_what_cannot_be_published_gets_one_line(
+    emulator: Emulator, packed: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = run(emulator, *(word.replace("PACKED", str(packed)) for word in words))
+
+    assert done.returncode != 0
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
