@@ -11,6 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.dashboard import dashboard
+from infra.inference import VARIANT
 from infra.service import Service
 from infra.stage import Stage
 
@@ -25,7 +26,12 @@ class Watch(Stack):
         super().__init__(scope, id, description=f"Cadenza ({stage.name}): dashboard, alarms, budget")
         self.stage, self.service = stage, service
         self.topic = self._topic()
-        self.alarms = [*self._queue_alarms(), *self._function_alarms(), *self._api_alarms()]
+        self.alarms = [
+            *self._queue_alarms(),
+            *self._function_alarms(),
+            *self._api_alarms(),
+            *self._endpoint_alarms(),
+        ]
         self._budget()
         board = dashboard(self, stage, service, self.alarms)
         CfnOutput(self, "AlarmTopicArn", value=self.topic.topic_arn)
@@ -122,6 +128,33 @@ class Watch(Stack):
                 periods=3,
             ),
         ]
+
+    def _endpoint_alarms(self) -> list[cloudwatch.Alarm]:
+        if self.stage.endpoint is None:
+            return []
+        asynchronous = self.stage.endpoint.mode == "async"
+        failures = self._endpoint_metric("InvocationFailures" if asynchronous else "Invocation5XXErrors")
+        failed = self._alarm(
+            "EndpointErrors",
+            failures,
+            SERVER_ERRORS,
+            "the model's endpoint fails to make what it is asked for",
+        )
+        if not asynchronous:
+            return [failed]
+        expired = self._endpoint_metric("ExpiredRequests")
+        meaning = "songs waited half an hour for an instance; none could be started, or too few"
+        return [failed, self._alarm("EndpointExpires", expired, 1, meaning)]
+
+    def _endpoint_metric(self, name: str) -> cloudwatch.Metric:
+        """https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html"""
+        return cloudwatch.Metric(
+            namespace="AWS/SageMaker",
+            metric_name=name,
+            dimensions_map={"EndpointName": self.stage.endpoint_name, "VariantName": VARIANT},
+            statistic="Sum",
+            period=PERIOD,
+        )
 
     def _budget(self) -> None:
         tag = [f"user:cadenza-stage${self.stage.name}"]

@@ -63,6 +63,9 @@ class Stacks:
         ]
 
 
+Hosted = Callable[..., Stacks]
+
+
 @pytest.fixture(scope="session")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stacks]:
     @cache
@@ -72,6 +75,22 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stacks]:
         compose(app)
         app.synth()
         return Stacks(stage, app, folder)
+
+    return synthesized
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Hosted:
+    """The development stage with an endpoint; more values of its context as pairs."""
+
+    @cache
+    def synthesized(mode: str, *values: tuple[str, object]) -> Stacks:
+        folder = tmp_path_factory.mktemp(mode)
+        said = {"endpoint": mode, "accepted_licences": ["CC-BY-NC-4.0"], **dict(values)}
+        app = App(outdir=str(folder), context=context(**said))
+        compose(app)
+        app.synth()
+        return Stacks("dev", app, folder)
 
     return synthesized
 

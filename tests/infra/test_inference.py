@@ -1,17 +1,13 @@
 """The endpoint's stack in each mode, as its template states it, and its absence where no mode is chosen."""
 
 import json
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
-from aws_cdk import App
 
-from infra.cadenza import compose
 from infra.execution import ANSWERS, FAILURES
 from lambdas.settings import ConductorSettings
-from tests.infra.conftest import Stacks, context
+from tests.infra.conftest import Hosted, Stacks
 from tests.infra.test_service import _text
 
 MODES = ("serverless", "gpu", "async")
@@ -19,23 +15,6 @@ OWN = {
     "endpoint_image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/music/cadenza:1.2",
     "endpoint_weights": "s3://my-weights/musicgen/small/",
 }
-Hosted = Callable[..., Stacks]
-
-
-@pytest.fixture(scope="session")
-def hosted(tmp_path_factory: pytest.TempPathFactory) -> Hosted:
-    """The development stage with an endpoint; more values of its context as pairs."""
-
-    @cache
-    def synthesized(mode: str, *values: tuple[str, object]) -> Stacks:
-        folder = tmp_path_factory.mktemp(mode)
-        said = {"endpoint": mode, "accepted_licences": ["CC-BY-NC-4.0"], **dict(values)}
-        app = App(outdir=str(folder), context=context(**said))
-        compose(app)
-        app.synth()
-        return Stacks("dev", app, folder)
-
-    return synthesized
 
 
 def variant(stacks: Stacks) -> dict[str, Any]:
@@ -313,3 +292,22 @@ def test_the_endpoints_log_expires(hosted: Hosted, mode: str) -> None:
 
     assert log["LogGroupName"] == "/aws/sagemaker/Endpoints/cadenza-dev"
     assert log["RetentionInDays"] == 14
+
+
+@pytest.mark.parametrize(
+    ("mode", "metrics"),
+    [
+        ("serverless", {"EndpointErrors": "Invocation5XXErrors"}),
+        ("gpu", {"EndpointErrors": "Invocation5XXErrors"}),
+        ("async", {"EndpointErrors": "InvocationFailures", "EndpointExpires": "ExpiredRequests"}),
+    ],
+)
+def test_an_endpoint_that_fails_wakes_someone(hosted: Hosted, mode: str, metrics: dict[str, str]) -> None:
+    alarms = hosted(mode).resources("Watch", "AWS::CloudWatch::Alarm")
+    found = {name[:-8]: each["Properties"] for name, each in alarms.items() if name.startswith("Endpoint")}
+
+    assert {name: each["MetricName"] for name, each in found.items()} == metrics
+    for alarm in found.values():
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert dimensions == {"EndpointName": "cadenza-dev", "VariantName": "AllTraffic"}
+        assert alarm["AlarmActions"]
