@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from lambdas.backends.download import MOST, Download
 from lambdas.backends.replicate_api import ReplicateApi, explained, plain
+from lambdas.backends.wav import beginning
 from lambdas.core import prices
 from lambdas.core.errors import HostRefusal, PermanentError, Unfit
 from lambdas.core.pieces import Piece, Ticket
@@ -33,7 +34,7 @@ PASSING = re.compile(r"\bE\d{4}\b|interrupted|please retry|\bCUDA\b|timed? ?out"
 """Errors of Replicate's machines rather than of what was asked: https://replicate.com/docs/reference/error-codes"""
 OVER = (404, 409, 410, 422)  # what canceling something unknown or ended may be answered
 
-Put = Callable[[str, bytes], None]  # a presigned address, the audio
+Put = Callable[[str, bytes], object]  # a presigned address, the audio
 
 
 class _Metrics(BaseModel):
@@ -126,7 +127,7 @@ class ReplicateBackend:
         if audio is None:
             gone = "Replicate no longer has the audio."
             return Failed("output_gone", gone, transient=True, cost_usd=self._cost(prediction))
-        self.put(work.output_url, audio)
+        self.put(work.output_url, beginning(audio, work.piece.duration))
         return Finished(
             cost_usd=self._cost(prediction),
             revision=f"meta/musicgen@{(prediction.version or self.version)[:8]} {_edition(work.piece)}",

@@ -13,6 +13,7 @@ from typing import Any
 
 BOOT = 20.0  # seconds before a machine is there
 PACE = 1.5  # seconds of computing per second of audio
+RATE = 32_000  # Hz
 
 FIELDS = {"version", "input", "stream", "webhook", "webhook_events_filter"}
 EVENTS = {"start", "output", "logs", "completed"}
@@ -46,6 +47,7 @@ class Prediction:
     pace: float = PACE
     canceled: datetime | None = None
     error: str | None = None  # what the model will raise
+    recording: bytes | None = None  # a WAV that it goes on from, where there was one to be fetched
 
     @property
     def seconds(self) -> int:
@@ -71,16 +73,38 @@ class Prediction:
 
 
 def wav(prediction: Prediction) -> bytes:
-    """As long as was asked, in the edition's channels; its samples are the seed."""
+    """As long as was asked, in the edition's channels: what it goes on from, then a tone of the seed's."""
     channels = 2 if "stereo" in prediction.asked["input"].get("model_version", EDITIONS[0]) else 1
-    sample = (prediction.asked["input"].get("seed", 0) % 1000).to_bytes(2, "little")
+    given = _frames(prediction.recording, channels)
+    left = RATE * prediction.seconds - len(given) // (2 * channels)
     with io.BytesIO() as buffer:
         with wave.open(buffer, "wb") as file:
             file.setnchannels(channels)
             file.setsampwidth(2)
-            file.setframerate(32_000)
-            file.writeframes(sample * channels * 32_000 * prediction.seconds)
+            file.setframerate(RATE)
+            file.writeframes(given + _tone(prediction.asked["input"].get("seed", 0), channels, left))
         return buffer.getvalue()
+
+
+def seconds_of(recording: bytes) -> float:
+    with wave.open(io.BytesIO(recording), "rb") as file:
+        return file.getnframes() / file.getframerate()
+
+
+def _frames(recording: bytes | None, channels: int) -> bytes:
+    if recording is None:
+        return b""
+    with wave.open(io.BytesIO(recording), "rb") as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, channels, 2)
+        return file.readframes(file.getnframes())
+
+
+def _tone(seed: int, channels: int, frames: int) -> bytes:
+    """A square wave, loud enough to have a level."""
+    half = 32 + seed % 32  # frames
+    up, down = ((level.to_bytes(2, "little", signed=True) * channels) * half for level in (8000, -8000))
+    cycle = up + down
+    return (cycle * (frames * 2 * channels // len(cycle) + 1))[: frames * 2 * channels]
 
 
 def wrong(asked: Mapping[str, Any]) -> str | None:

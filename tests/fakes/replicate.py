@@ -20,13 +20,13 @@ from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.ports import Clock
 from lambdas.core.signing import secrets_in, sign
 from tests.fakes.container import Answer
-from tests.fakes.predictions import BOOT, PACE, Prediction, logs, raised, wav, wrong
+from tests.fakes.predictions import BOOT, PACE, Prediction, logs, raised, seconds_of, wav, wrong
 
 TOKEN = "r8_test"
 VERSION = "671ac645ce5e552cc63a54a2bbff63fcf798043055d2dac5fc9e36a837eedcfb"
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-Put = Callable[[str, bytes], None]
+Put = Callable[[str, bytes], object]
 
 KEPT = timedelta(hours=1)  # how long inputs, outputs and logs are kept
 ENDED = ("succeeded", "failed", "canceled", "aborted")
@@ -42,6 +42,7 @@ class Replicate:
         self.boot, self.pace = BOOT, PACE
         self.predictions: dict[str, Prediction] = {}
         self.recordings: dict[str, float] = {}
+        self.fetch: Callable[[str], bytes | None] = lambda url: None  # what it finds at an input's address
         self.answers: list[Answer] = []
         self.deliveries: list[Answer] = []
         self.output: object = None  # said instead of the file's address, when not None
@@ -133,8 +134,13 @@ class Replicate:
             return problem(422, "Invalid header", "Cancel-After is no duration")
         deadline = None if after is None else now + timedelta(seconds=int(after[:-1]))
         id = f"{len(self.predictions) + 1:026d}"
+        url = asked["input"].get("input_audio")
+        recording = self.fetch(url) if url else None
+        if recording is not None:
+            self.recordings[url] = seconds_of(recording)
         error = raised(asked["input"], self.recordings)
-        self.predictions[id] = Prediction(id, asked, now, deadline, self.boot, self.pace, error=error)
+        given = recording if asked["input"].get("continuation") else None
+        self.predictions[id] = Prediction(id, asked, now, deadline, self.boot, self.pace, None, error, given)
         return Answer(201, json.dumps(self.told(id)).encode())
 
     def _cancel(self, prediction: Prediction) -> None:
