@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from sagemaker.core import image_uris
+from sagemaker.core.helper.iam_role_resolver import RoleValidationError
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.training.configs import (
     CheckpointConfig,
@@ -30,7 +31,7 @@ def start(machine: Machine, job: Job, source: Path) -> str:
         session = Session(default_bucket=bucket, default_bucket_prefix=f"{prefix}-jobs".lstrip("-"))
         made = trainer(machine, job, source, session)
         made.train(wait=False, logs=False)
-    except (BotoCoreError, ClientError, ValueError) as error:
+    except (BotoCoreError, ClientError, RoleValidationError, ValueError) as error:
         raise TrainingError(f"SageMaker does not take the job: {error}") from error
     return str(made._latest_training_job.training_job_name)
 

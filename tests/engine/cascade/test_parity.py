@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from model_container.cascade import LONGEST, load, load_critic
+from model_container.cascade.composing import CompositionalAgent
 from model_container.cascade.masking import MaskingAgent
 from model_container.cascade.network import Cascade
 from tests.engine.cascade.weights import GOLDEN, MODELS, SHAPES, drawn, tracks
@@ -115,10 +116,33 @@ def test_without_a_projection_the_cascade_is_the_mean_of_the_tracks_at_their_lev
 
 
 def test_the_compositional_agents_loss_weighs_likeness_and_leaning():
-    blend = load(drawn("cascade_L4_comp")).blend(*tracks())
+    model, sources = load(drawn("cascade_L4_comp")), tracks()
+    assert isinstance(model, Cascade)
+    assert isinstance(model.creative_agent, CompositionalAgent)
 
+    blend, composed = model.blend(*sources), model.creative_agent.compose(*sources)
+
+    track = composed.track
+    cosines = [(track * each).sum(1) / (track.norm(dim=1) * each.norm(dim=1)) for each in sources]
+    logits = composed.logits.mean(dim=(0, 2))
+    leaning = abs(float(logits[0] + logits[1] + logits[2] - logits[3] - logits[4] - logits[5]))
+    expected = 0.5 * sum(abs(float(each.mean())) for each in cosines) + 0.1 * leaning
     assert blend.balance is None
-    assert _number(blend.regularization) > 0
+    assert _number(blend.regularization) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_composed_track_is_bounded_and_finite():
+    weights = {
+        name: value * (1e4 if "output_projection.3" in name else 1)
+        for name, value in drawn("cascade_L4_comp").items()
+    }
+    model = load(weights)
+    assert isinstance(model, Cascade)
+    assert isinstance(model.creative_agent, CompositionalAgent)
+
+    track = model.creative_agent.compose(*tracks()).track
+
+    assert track.abs().max() == 50
 
 
 def test_calling_the_model_computes_no_agents_losses(monkeypatch):
