@@ -225,6 +225,7 @@ def _acestep(settings: AceStepSettings) -> "Backend":
         url=settings.url,
         http=PoolManager(),
         put=put,
+        clock=now,
         credentials=lambda: secret(clients.secrets(), settings.credentials_secret),
         usd_per_second=priced,
         expected_s=ACE_STEP.work_per_second,

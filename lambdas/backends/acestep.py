@@ -13,13 +13,24 @@ import urllib3
 
 from lambdas.backends.acestep_http import PATIENCE, Credentials, Server
 from lambdas.backends.acestep_request import Asked, asked, shortened
-from lambdas.backends.acestep_result import FAILED, SUCCEEDED, Song, audio_path, named, receipt, state
+from lambdas.backends.acestep_result import (
+    FAILED,
+    SUCCEEDED,
+    Song,
+    audio_path,
+    idle,
+    named,
+    receipt,
+    state,
+)
 from lambdas.core.errors import TransientError
 from lambdas.core.pieces import Ticket
-from lambdas.core.ports import Failed, Finished, Input, Running, Work
+from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
 
 CHECK_AFTER = 2.0
-QUEUED = ("", "queued")
+LONG = 300.0  # seconds after which a task that is still not made may have died with its server
+QUEUED, BEGUN = ("", "queued"), "running"  # stages that say no more than that
+MAKING = "Making music"
 UNKNOWN = Failed("unknown_work", "The ACE-Step server no longer knows this work.", transient=True)
 GONE = Failed("audio_gone", "The ACE-Step server no longer has this work's audio.", transient=True)
 NO_AUDIO = Failed("no_audio", "The ACE-Step server finished without audio.", transient=True)
@@ -47,6 +58,7 @@ class AceStepBackend:
     url: str
     http: urllib3.PoolManager
     put: Put
+    clock: Clock
     credentials: Credentials = lambda: "{}"
     usd_per_second: float = 0.0
     expected_s: float = 0.0
@@ -75,10 +87,18 @@ class AceStepBackend:
             return BROKEN if told.status == FAILED else UNKNOWN
         if told.status == FAILED:
             return TOO_BIG if told.song.out_of_memory else BROKEN
-        return self._finish(work, told.song) if told.status == SUCCEEDED else _running(told.song, place)
+        if told.status == SUCCEEDED:
+            return self._finish(work, told.song)
+        return UNKNOWN if self._dead(told.song) else _running(told.song, place)
 
     def cancel(self, ticket: Ticket) -> None:
         """The server has no call for it: the task is finished for nobody."""
+
+    def _dead(self, song: Song) -> bool:
+        """Of a task that died with it, a server that started anew repeats for an hour what it said last."""
+        if song.create_time is None or self.clock().timestamp() - song.create_time < LONG:
+            return False
+        return idle(self.server.look("/v1/stats"))
 
     def _release(self, order: Asked) -> object:
         if order.recording is None or order.upload is None:
@@ -124,7 +144,8 @@ def _form(fields: Mapping[str, object]) -> dict[str, object]:
 
 def _running(song: Song, place: int) -> Running:
     if song.stage not in QUEUED:
-        return Running(song.progress, named(song.stage) or "Making music", CHECK_AFTER)
+        said = None if song.stage == BEGUN else named(song.stage)
+        return Running(song.progress, said or MAKING, CHECK_AFTER)
     waiting = f"Waiting ({place} in the queue when it came)" if place else "Waiting"
     return Running(0.0, waiting, CHECK_AFTER)
 

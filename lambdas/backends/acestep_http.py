@@ -75,6 +75,10 @@ class Server:
         """The `data` of what is answered to this JSON."""
         return _data(self._answer("POST", path, json=body))
 
+    def look(self, path: str) -> Any:
+        """The `data` at this path."""
+        return _data(self._answer("GET", path))
+
     def send(self, path: str, fields: Mapping[str, object]) -> Any:
         """The same for a form; a field that is (name, bytes, type) is a file."""
         return _data(self._answer("POST", path, fields=fields, read=2 * READ))

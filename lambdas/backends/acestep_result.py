@@ -1,6 +1,6 @@
 """What ACE-Step's server says of its tasks, as values.
 
-Knows the answers of `/release_task` and `/query_result` (docs/en/API.md, sections 4 and 5, of
+Knows the answers of `/release_task`, `/query_result` and `/v1/stats` (docs/en/API.md, sections 4, 5 and 9, of
 ace-step/ACE-Step-1.5). Its log line of the moment and its stack traces, which are both among them, are passed
 on to nobody: the one may be about another caller's song, the other names the server's files.
 """
@@ -44,6 +44,7 @@ class Song(_Told):
     dit_model: str | None = None
     lm_model: str | None = None
     error: str | None = None
+    create_time: float | None = None  # seconds since 1970, by the server's clock
 
     @property
     def worked_s(self) -> float | None:
@@ -62,6 +63,15 @@ class State(_Told):
     task_id: str
     status: Literal[0, 1, 2]
     song: Song | None = None
+
+
+class _Jobs(_Told):
+    queued: int
+    running: int
+
+
+class _Stats(_Told):
+    jobs: _Jobs
 
 
 class _Entry(_Told):
@@ -90,6 +100,15 @@ def state(data: object, task: str) -> State:
     except ValueError as error:
         raise _senseless() from error
     return State(task_id=task, status=entry.status, song=songs[0] if songs else None)
+
+
+def idle(data: object) -> bool:
+    """Whether the server says that no task waits or is worked on. Raises TransientError."""
+    try:
+        jobs = _Stats.model_validate(data).jobs
+    except ValidationError as error:
+        raise _senseless() from error
+    return jobs.queued + jobs.running == 0
 
 
 def audio_path(file: str, url: str) -> str | None:

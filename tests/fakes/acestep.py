@@ -68,6 +68,7 @@ class AceStep:
         self.seen: list[str] = []  # method and path
         self.recording = b""  # what a bucket would hold, at `input_url`
         self.changes: dict[str, Any] = {}  # to what is said of finished songs
+        self.stopped: float | None = None  # when it was started anew: then all that was begun stands still
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -109,6 +110,8 @@ class AceStep:
                 return self._release(*form(headers, body))
             case "POST", "/query_result":
                 return _wrapped([self._told(task) for task in json.loads(body)["task_id_list"]])
+            case "GET", "/v1/stats":
+                return _wrapped({"jobs": self._jobs(), "queue_size": 0, "avg_job_seconds": 5.0})
             case "GET", "/v1/audio":
                 return self._audio(parse_qs(urlsplit(target).query)["path"][0])
         return _refused(404, "Not Found")
@@ -128,8 +131,16 @@ class AceStep:
         place = sum(self._age(task) < self.waits for task in self.tasks.values())
         return _wrapped({"task_id": id, "status": "queued", "queue_position": place})
 
+    def restart(self) -> None:
+        self.stopped = self.clock().timestamp()
+
+    def _jobs(self) -> dict[str, int]:
+        ages = [] if self.stopped else [self._age(task) for task in self.tasks.values()]
+        queued = sum(age < self.waits for age in ages)
+        return {"queued": queued, "running": sum(age < self.works for age in ages) - queued}
+
     def _age(self, task: Task) -> float:
-        age: float = self.clock().timestamp() - task.created
+        age: float = (self.stopped or self.clock().timestamp()) - task.created
         return age
 
     def _told(self, id: str) -> dict[str, Any]:
@@ -146,7 +157,8 @@ class AceStep:
         if task.error is not None:
             return 2, {"file": "", "progress": 0.0, "stage": "failed", "error": task.error}
         if age < self.waits:
-            return 0, {"file": "", "progress": 0.0, "stage": "queued", "error": None}
+            empty: dict[str, Any] = {"prompt": "", "lyrics": "", "metas": {}, "error": None}
+            return 0, {"file": "", "progress": 0.0, "stage": "queued"} | empty
         if age < self.works:
             making = "Generating music (batch size: 1)..."
             return 0, {
@@ -182,7 +194,7 @@ def serving(put: Put, clock: Clock) -> AceStepBackend:
     """A backend with a server of its own, which goes when the backend does."""
     server = AceStep(clock).__enter__()
     http = urllib3.PoolManager()
-    backend = AceStepBackend(server.url, http, put)
+    backend = AceStepBackend(server.url, http, put, clock)
     weakref.finalize(backend, _close, server, http)
     return backend
 

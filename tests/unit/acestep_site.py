@@ -49,6 +49,7 @@ def a_site() -> Iterator[Site]:
             server.url,
             http,
             stored.__setitem__,
+            time,
             lambda: json.dumps(KEYS),
             usd_per_second=0.01,
             expected_s=0.5,

@@ -1,6 +1,7 @@
 """The ACE-Step backend from start to end, against a server that keeps its published contract."""
 
 import io
+import json
 import socket
 import wave
 from collections.abc import Iterator
@@ -137,6 +138,37 @@ def test_a_failure_is_told_without_the_servers_stack_trace(
     assert isinstance(state, Failed)
     assert (state.code, state.transient, state.elsewhere) == (code, True, elsewhere)
     assert "/app" not in state.detail
+
+
+def test_a_task_that_died_with_its_server_is_made_anew(site: Site) -> None:
+    ticket = site.backend.start(WORK)
+    site.time.pass_by(5)
+    site.server.restart()
+    states = []
+    for _ in range(2):
+        states.append(site.backend.check(WORK, ticket))
+        site.time.pass_by(301)
+
+    assert isinstance(states[0], Running)
+    assert isinstance(states[1], Failed)
+    assert (states[1].code, states[1].transient) == ("unknown_work", True)
+
+
+def test_a_task_that_is_only_slow_is_waited_for(site: Site) -> None:
+    site.server.works = 1000.0
+    ticket = site.backend.start(WORK)
+    site.time.pass_by(900)
+
+    assert isinstance(site.backend.check(WORK, ticket), Running)
+
+
+@pytest.mark.parametrize(("stage", "message"), [("running", "Making music"), ("Dancing\x07…", "Dancing…")])
+def test_a_stage_is_told_where_it_tells_something(site: Site, stage: str, message: str) -> None:
+    song = json.dumps([{"file": "", "status": 0, "progress": 0.25, "stage": stage}])
+    data = [{"task_id": TASK, "status": 0, "result": song}]
+    site.says(Answer(200, json.dumps({"data": data, "code": 200}).encode()))
+
+    assert site.backend.check(WORK, TICKET) == Running(0.25, message, 2.0)
 
 
 def test_the_servers_log_which_may_be_about_others_is_shown_to_nobody(site: Site) -> None:
