@@ -24,7 +24,7 @@ class Choice:
 
         Raises RequestError invalid_request, naming the models that can where this one cannot.
         """
-        model = self._named(request.model) if request.model else self._first_fitting(request)
+        model = self._first_fitting(request) if request.model is None else self._named(request.model)
         if not model.allowed_by(self.accepted_licences):
             raise invalid("/model", f"{model.id} is {model.licence}, which this deployment has not accepted.")
         self._check_recordings(request, model)

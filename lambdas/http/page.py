@@ -65,10 +65,18 @@ def _parameters(operation: Document) -> Iterator[tuple[str, str]]:
 
 def _body(operation: Document, document: Document) -> Iterator[tuple[str, str]]:
     content = operation.get("requestBody", {}).get("content", {})
-    reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
-    schema = document.get("components", {}).get("schemas", {}).get(reference.rpartition("/")[2], {})
-    for name, field in schema.get("properties", {}).items():
-        yield name, " ".join(filter(None, (_type(field), field.get("description", ""))))
+    yield from _fields(content.get("application/json", {}).get("schema", {}), document)
+
+
+def _fields(schema: Document, document: Document, within: str = "") -> Iterator[tuple[str, str]]:
+    """Every field of a schema that is referred to, and behind it those of the objects that it holds."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    known = document.get("components", {}).get("schemas", {}).get(name, {})
+    for field, told in known.get("properties", {}).items():
+        yield within + field, " ".join(filter(None, (_type(told), told.get("description", ""))))
+        for kind in told.get("anyOf", [told]):
+            yield from _fields(kind, document, f"{within}{field}.")
+            yield from _fields(kind.get("items", {}), document, f"{within}{field}[].")
 
 
 def _answers(operation: Document) -> Iterator[tuple[str, str]]:
@@ -87,7 +95,7 @@ def _kind(kind: Document) -> str:
     if "enum" in kind:
         return ", ".join(str(value) for value in kind["enum"])
     low, high = kind.get("minimum", kind.get("minLength")), kind.get("maximum", kind.get("maxLength"))
-    bounds = f" {low:g}–{high:g}" if low is not None and high is not None else ""
+    bounds = f" {low:.10g}–{high:.10g}" if low is not None and high is not None else ""
     return f"{kind.get('type', '')}{bounds}"
 
 

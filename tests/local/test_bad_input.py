@@ -188,7 +188,8 @@ def test_a_wrong_change_is_refused(api: Caller, song: View, body: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
-    [("PUT", "/generate", "POST"), ("GET", "/generate", "POST"), ("POST", "/jobs", "GET"),
+    [("PUT", "/generate", "POST"), ("GET", "/generate", "POST"), ("GET", "/uploads", "POST"),
+     ("POST", "/jobs", "GET"),
      ("DELETE", "/jobs", "GET"), ("OPTIONS", "/jobs", "GET"), ("PUT", "/jobs/x", "GET, PATCH, DELETE"),
      ("GET", "/jobs/x/cancel", "POST"), ("POST", "/jobs/x/audio", "GET"), ("DELETE", "/models", "GET"),
      ("PATCH", "/health", "GET"), ("POST", "/docs", "GET")],

@@ -36,6 +36,7 @@ CHECKS = [
 CHEAP = "[[fail]]"  # nobody needs five minutes of music from a test
 NOT_OF_THE_MOCK = (
     "model", "webhook_url", "lyrics", "negative_prompt", "temperature", "top_k", "top_p", "guidance", "bpm",
+    "tracks", "audio",
 )  # fmt: skip
 
 CONFIG = {

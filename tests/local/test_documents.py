@@ -17,6 +17,7 @@ Document = dict[str, Any]
 
 ROUTES = {
     ("/generate", "post"),
+    ("/uploads", "post"),
     ("/jobs", "get"),
     ("/jobs/{job_id}", "get"),
     ("/jobs/{job_id}", "patch"),
@@ -91,6 +92,8 @@ def test_jobs_at_every_stage_are_what_the_document_says(document: Document, api:
 
 
 def test_models_and_health_and_problems_are_what_the_document_says(document: Document, api: Caller) -> None:
+    body = {"filename": "a.wav", "content_type": "audio/wav", "bytes": 9}
+    check(document, "UploadView", api.http.post("/uploads", json=body).json())
     check(document, "ModelList", api.http.get("/models").json())
     check(document, "HealthView", api.http.get("/health").json())
     check(document, "ProblemView", api.http.get("/jobs/nobody").json())
@@ -100,11 +103,13 @@ def test_models_and_health_and_problems_are_what_the_document_says(document: Doc
 def test_the_models_are_those_of_the_stage_with_their_licence_and_limits(api: Caller) -> None:
     told = api.http.get("/models").json()
 
-    (mock,) = told["models"]
+    mock, blend = told["models"]
     assert (told["default"], mock["id"], mock["mock"]) == ("mock", "mock", True)
     assert (mock["licence"], mock["commercial_use"]) == ("CC0-1.0", True)
     assert mock["limits"] == {"min_duration": 1, "max_duration": 300}
     assert mock["backends"] == [{"name": "mock", "healthy": True, "breaker": "closed"}]
+    assert (mock["inputs"], blend["inputs"]) == ({}, {"track": {"seconds": 16.0}})
+    assert (blend["id"], blend["mock"], blend["limits"]["max_duration"]) == ("cascade", True, 16)
 
 
 def test_the_service_says_that_it_is_well(api: Caller) -> None:
@@ -124,6 +129,7 @@ def test_the_docs_page_shows_every_route_and_needs_nothing_from_elsewhere(
     assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
     assert answer.text.startswith("<!doctype html>")
     assert all(path in answer.text for path in document["paths"])
+    assert "tracks[].upload_id" in answer.text
     assert not re.search(r"<script|<link|<img|<iframe|@import|url\(|src=", answer.text)
 
 

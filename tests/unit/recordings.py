@@ -3,6 +3,7 @@
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -182,6 +183,18 @@ def _ogg_sum(page: bytes) -> bytes:
     return struct.pack("<I", total)
 
 
+def _bomb() -> bytes:
+    """A compressed index (QuickTime's `cmov`) that says it unpacks to 2 GB."""
+
+    def atom(kind: bytes, *inner: bytes) -> bytes:
+        body = b"".join(inner)
+        return struct.pack(">I", 8 + len(body)) + kind + body
+
+    packed = atom(b"cmvd", struct.pack(">I", 0x7FFF_FF00), zlib.compress(bytes(1 << 20)))
+    index = atom(b"moov", atom(b"cmov", atom(b"dcom", b"zlib"), packed))
+    return atom(b"ftyp", b"M4A \0\0\2\0isomiso2") + index
+
+
 def _tag_of(size: int) -> bytes:
     return b"ID3\x04\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
 
@@ -237,6 +250,7 @@ HOSTILE: Mapping[str, tuple[Callable[[str, str], bytes], str]] = {
     ),
     "Ogg with a film": (lambda path, url: _ogg_film(), "a film"),
     "MP4 without its index": (lambda path, url: song("MP4 of AAC")[:20_000], "damaged"),
+    "MP4 of a bomb": (lambda path, url: _bomb(), "damaged"),
     "ALAC of huge frames": (lambda path, url: _alac_of_huge_frames(), "damaged"),
     "WAV of ADPCM": (
         lambda path, url: encoded(("wav", "adpcm_ms", "s16"), tune(2, 48000), 48000),

@@ -185,6 +185,7 @@ def test_a_start_past_the_end_of_a_jobs_audio_is_refused_with_both_numbers():
     ("fields", "pointer", "told"),
     [
         ({"model": "mock", "tracks": [{"job_id": "a"}] * 2}, "/tracks", "these do: cascade"),
+        ({"model": "", "tracks": [{"job_id": "a"}] * 2}, "/model", "no such model"),
         ({"model": "cascade"}, "/tracks", "needs two tracks"),
         ({"model": "cascade", "prompt": None}, "/tracks", "needs two tracks"),
         ({"model": "mock", "audio": {"job_id": "a", "role": "melody"}}, "/audio/role", "these do: follower"),
