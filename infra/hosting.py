@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lambdas.core.models import CATALOGUE
+from lambdas.core.prices import PRICES
 from lambdas.settings import HostingMode
 
 HOST = "sagemaker"
@@ -67,6 +68,10 @@ class Hosting(BaseModel):
     @property
     def cuda(self) -> bool:
         return self.mode != "serverless" and self.instance.startswith(CUDA_FAMILIES)
+
+    @property
+    def priced(self) -> str | None:
+        return self.hardware if self.hardware in PRICES[HOST] else None
 
     @property
     def hardware(self) -> str:

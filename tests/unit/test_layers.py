@@ -47,6 +47,7 @@ MAY_IMPORT = {
         "cdk_nag",
         "pydantic",
         "lambdas.core.models",
+        "lambdas.core.prices",
         "lambdas.settings",
         "infra",
     },
