@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -48,7 +49,7 @@ class Replicate:
         self.output: object = None  # said instead of the file's address, when not None
         self.seen = Counter[str]()  # by method and first step of the path
         self.headers: list[Mapping[str, str]] = []
-        self.before: Callable[[], object] = lambda: None  # runs before each answer
+        self.before_sending: Callable[[], object] = lambda: None  # when an answer is made
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -66,7 +67,6 @@ class Replicate:
         self._thread.join()
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        self.before()
         self.headers.append(headers)
         area = "files" if path.startswith("/files/") else path.removeprefix("/v1/").partition("/")[0]
         self.seen[f"{method} {area}"] += 1
@@ -195,15 +195,17 @@ def _handler(replicate: Replicate) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = replicate.answer(self.command, self.path, headers, body)
+            replicate.before_sending()
             if answer.hang_up:
                 return
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.end_headers()
-            for _ in range(answer.drip or 1):
-                self.wfile.write(answer.body)
-                self.wfile.flush()
+            with suppress(ConnectionError):  # the other side hung up, as it may
+                self.end_headers()
+                for _ in range(answer.drip or 1):
+                    self.wfile.write(answer.body)
+                    self.wfile.flush()
 
         do_POST = do_GET  # noqa: N815
 

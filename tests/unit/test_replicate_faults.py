@@ -1,6 +1,7 @@
 """MusicGen on Replicate when something is wrong: refusals, half answers and lost ones."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -136,6 +137,16 @@ def test_an_answer_from_somebody_else_is_not_followed(
     assert replicate.seen.total() == 1
 
 
+def test_an_answer_that_drips_is_hung_up_on(replicate: Replicate) -> None:
+    replicate.answers = [Answer(200, b" " * 100, drip=3)]
+
+    with urllib3.PoolManager() as http:
+        api = replicate_api.ReplicateApi(f"{replicate.url}/v1", lambda: TOKEN, http, patience=-1)
+        error = raised(lambda: api.ask("GET", "/predictions/1"))
+
+    assert (type(error), error.code) == (TransientError, "bad_answer")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -170,6 +181,26 @@ def test_a_start_whose_answer_was_lost_is_not_sent_again(
 
     assert isinstance(raised(lambda: backend.start(WORK)), TransientError)
     assert replicate.seen["POST predictions"] == 1
+
+
+def test_a_start_that_was_heard_but_answered_too_late_is_not_sent_again(
+    replicate: Replicate, backend: ReplicateBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, given_up = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        heard.set()
+        given_up.wait(10)
+
+    replicate.before_sending = hold
+    monkeypatch.setattr(replicate_api, "TIMEOUT", urllib3.Timeout(connect=5, read=0.2))
+
+    error = raised(lambda: backend.start(WORK))
+
+    assert isinstance(error, TransientError)
+    assert heard.wait(10)
+    assert len(replicate.predictions) == 1
+    given_up.set()
 
 
 def test_no_exchange_is_left_to_a_connection_that_may_be_dead(
