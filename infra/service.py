@@ -71,6 +71,9 @@ class Service(Stack):
             link_minutes=self.stage.link_minutes,
             deadline_minutes=self.stage.deadline_minutes,
             breaker=self.stage.breaker,
+            hardware=self.stage.hardware,
+            daily_budget_usd=self.stage.daily_budget_usd,
+            principal_daily_budget_usd=self.stage.principal_daily_budget_usd,
             replicate_webhook_secret=secrets.webhook.secret_arn if secrets is not None else None,
         )
         api = PythonFunction(

@@ -61,6 +61,10 @@ class Stage(BaseModel):
     deadline_minutes: int = Field(60, ge=5, le=24 * 60)
     """After which a job that is not ready has failed."""
     breaker: BreakerSettings = BreakerSettings()
+    daily_budget_usd: float | None = Field(None, ge=0)
+    """Dollars of music a UTC day, after which only models that cost nothing are played; None is no end."""
+    principal_daily_budget_usd: float | None = Field(None, ge=0)
+    """The same for each caller."""
 
     log_days: LogDays
     alarm_email: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+$")
@@ -109,6 +113,16 @@ class Stage(BaseModel):
                     f"chains gives {name} to {HOST}; its endpoint_model is {self.endpoint.model}"
                 )
         return self
+
+    @property
+    def hardware(self) -> dict[str, str]:
+        """What hosts run on, where that has a price."""
+        named = {
+            "replicate": self.replicate.hardware if self.replicate else None,
+            "acestep": self.acestep.hardware if self.acestep else None,
+            "sagemaker": self.endpoint.priced if self.endpoint else None,
+        }
+        return {host: hardware for host, hardware in named.items() if hardware is not None}
 
     @property
     def endpoint_name(self) -> str:

@@ -120,6 +120,10 @@ class ApiSettings(Settings):
     link_minutes: int = 60
     deadline_minutes: int = 60
     breaker: BreakerSettings = BreakerSettings()
+    hardware: dict[str, str] = {}
+    """Of hosts that cost something: what they run on, in the words of the table of prices."""
+    daily_budget_usd: float | None = None
+    principal_daily_budget_usd: float | None = None
     replicate_webhook_secret: str | None = None
 
 

@@ -64,20 +64,25 @@ def api() -> Api:
     from lambdas.aws.ledger import DynamoLedger
     from lambdas.aws.objects import S3Objects
     from lambdas.aws.queues import SqsQueue
+    from lambdas.core.admitting import Admission
     from lambdas.core.choosing import Choice
     from lambdas.core.collection import Collection
     from lambdas.core.models import offered
     from lambdas.core.sourcing import Sourcing
+    from lambdas.core.spending import Ceilings, Spending
     from lambdas.core.submitting import Submitter
     from lambdas.core.uploading import Uploads
     from lambdas.core.views import Reader
+    from lambdas.telemetry import Telemetry
 
     settings = ApiSettings.from_env(os.environ)
     jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
     queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
     objects = S3Objects(clients.later(clients.s3), settings.audio_bucket)
     ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
-    models = offered(settings.chains)
+    models = offered(settings.chains, settings.hardware)
+    ceilings = Ceilings(settings.daily_budget_usd, settings.principal_daily_budget_usd)
+    spending = Spending(ledger, now, ceilings, Telemetry("api").tell)
     choice = Choice(models, frozenset(settings.accepted_licences))
     uploads = Uploads(objects, ledger, now)
     return Api(
@@ -89,6 +94,7 @@ def api() -> Api:
             ledger,
             choice,
             Sourcing(jobs, uploads, now),
+            Admission(jobs, queue, spending, now),
             now,
             deadline=timedelta(minutes=settings.deadline_minutes),
         ),
@@ -141,6 +147,7 @@ def conducting() -> Conducting:
     from lambdas.core.preparing import Preparation
     from lambdas.core.routing import Routing
     from lambdas.core.settling import Settling
+    from lambdas.core.spending import Spending
     from lambdas.telemetry import Telemetry
 
     settings = ConductorSettings.from_env(os.environ)
@@ -159,7 +166,7 @@ def conducting() -> Conducting:
         routing=Routing(settings.chains, backends, CATALOGUE, breakers),
         asking=Asking(backends, Commissioning(objects), breakers),
         finishing=Finishing(objects, Joiner(), Mastering(_signer(settings), VERSION)),
-        settling=Settling(jobs, objects, ledger, deliveries, backends),
+        settling=Settling(jobs, objects, ledger, Spending(ledger, now), deliveries, backends),
         leasing=Leasing(jobs, now, timedelta(seconds=settings.lease_seconds)),
         clock=now,
     )

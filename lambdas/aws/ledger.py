@@ -1,5 +1,7 @@
 """The ledger on DynamoDB. TTL deletes late, so every read looks at the end itself."""
 
+import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,10 @@ from lambdas.core.ports import Clock
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before a sum that somebody else is adding to is tried again: AWS's clients leave that to us."""
 
 
 class DynamoLedger:
@@ -51,15 +57,20 @@ class DynamoLedger:
         self._client.put_item(TableName=self._table, Item=_entry(key, value, until))
 
     def add(self, keys: Sequence[str], amount: float, once: str, until: datetime) -> bool:
-        try:
-            self._client.transact_write_items(
-                TransactItems=[self._marker(once, until), *(self._sum(key, amount, until) for key in keys)]
-            )
-        except self._client.exceptions.TransactionCanceledException as error:
-            if error.response["CancellationReasons"][0].get("Code") != "ConditionalCheckFailed":
-                raise
-            return False
-        return True
+        items = [self._marker(once, until), *(self._sum(key, amount, until) for key in keys)]
+        for pause in (*PAUSES, None):
+            try:
+                self._client.transact_write_items(TransactItems=items)
+            except self._client.exceptions.TransactionCanceledException as error:
+                codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+                if codes[0] == "ConditionalCheckFailed":
+                    return False
+                if pause is None or "TransactionConflict" not in codes:
+                    raise
+                time.sleep(pause * (0.5 + random.random()))  # nosec B311
+            else:
+                return True
+        raise AssertionError("unreachable")
 
     def _marker(self, once: str, until: datetime) -> "TransactWriteItemTypeDef":
         return {

@@ -57,7 +57,7 @@ class Collection:
         after = _open_cursor(cursor, principal) if cursor is not None else None
         page = self.index.owned_by(principal.id, limit, after, status, favourite)
         now = self.clock()
-        live = tuple(job for job in page.jobs if job.expires_at > now and not job.deleted)
+        live = tuple(job for job in page.jobs if job.expires_at > now and not job.deleted and job.admitted)
         following = _seal_cursor(page.after, principal) if page.after is not None else None
         return Page(live, page.after), following
 
@@ -96,7 +96,7 @@ class Collection:
 
     def _row(self, job_id: str, principal: Principal) -> Job:
         job = self.jobs.get(job_id)
-        if job is None or job.owner != principal.id or job.deleted:
+        if job is None or job.owner != principal.id or job.deleted or not job.admitted:
             raise _not_found()
         return job
 

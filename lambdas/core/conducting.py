@@ -70,6 +70,8 @@ class Conductor:
         """The job as this step will work on it; a start is written down before it happens."""
         if job.status.terminal:
             return job
+        if not job.admitted:
+            return job.erased(now)  # who asked for it was never answered
         if now >= job.deadline_at:
             return job.failed("deadline_exceeded", "The music was not ready in time.", now)
         if job.ticket is not None or job.copy_of is not None:

@@ -59,6 +59,8 @@ class Job(Frozen):
     copy_of: str | None = None
     webhook: Webhook | None = None
     cost: Cost = Cost()
+    reserved_usd: float = 0.0  # counted as spent until the job has ended
+    admitted: bool = True  # False: its cost is not held against the ceilings yet, and nobody works on it
     timings: Timings = Timings()
     lease: Lease | None = None
     inputs: tuple[Take, ...] | None = None  # the piece's sources, ready for a model; None until they are

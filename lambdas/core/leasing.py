@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from lambdas.core.errors import Conflict, Superseded, TransientError
-from lambdas.core.jobs import Job
+from lambdas.core.jobs import GRACE, Job
 from lambdas.core.ports import Clock, JobStore
 
 RACES = 5  # times a write is tried again because somebody else wrote first
@@ -70,5 +70,7 @@ def _wants_work(job: Job, now: datetime) -> bool:
     """Unsettled, in nobody's hands, and not pausing between two attempts."""
     if job.due_at is None or job.leased(now):
         return False
+    if not job.admitted and not job.status.terminal and now < job.created_at + GRACE:
+        return False  # who takes it on is at it
     pausing = not job.status.terminal and job.ticket is None and job.early(now)
     return not pausing

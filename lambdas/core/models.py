@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from lambdas.core.pieces import Role
+from lambdas.core.prices import rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Model:
     licence: str
     commercial_use: bool
     work_per_second: float  # expected seconds of computing per second of audio
-    usd_per_second: float  # estimated dollars per second of audio
+    usd_per_second: float  # estimated dollars per second of audio, on the first host of its chain
+    most_usd_per_second: float = 0.0  # on the dearest
     mock: bool = False
     options: Mapping[str, Span | None] = field(default_factory=lambda: MappingProxyType({}))
     inputs: Mapping[Role, Intake] = field(default_factory=lambda: MappingProxyType({}))
@@ -166,12 +168,23 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType(
 )
 
 
-def offered(chains: Mapping[str, Sequence[str]]) -> dict[str, Model]:
-    """The models of a deployment, its default first. Raises KeyError for a model that nobody wrote.
+def offered(
+    chains: Mapping[str, Sequence[str]], hardware: Mapping[str, str] | None = None
+) -> dict[str, Model]:
+    """The models of a deployment, its default first, with what they cost on its hosts' hardware.
 
     A model that only the mock plays is a mock, and says so; recordings it can blend and nothing else.
+    Raises KeyError for a model that nobody wrote, and for hardware without a price.
     """
-    return {model_id: _as_served(CATALOGUE[model_id], tuple(hosts)) for model_id, hosts in chains.items()}
+    return {
+        model_id: _priced(_as_served(CATALOGUE[model_id], tuple(hosts)), hosts, hardware or {})
+        for model_id, hosts in chains.items()
+    }
+
+
+def _priced(model: Model, hosts: Sequence[str], hardware: Mapping[str, str]) -> Model:
+    rates = [model.work_per_second * rate(host, hardware) for host in hosts]
+    return replace(model, usd_per_second=rates[0], most_usd_per_second=max(rates)) if rates else model
 
 
 def _as_served(model: Model, hosts: tuple[str, ...]) -> Model:

@@ -65,6 +65,18 @@ PRICES: Mapping[str, Mapping[str, Price]] = MappingProxyType(
 )
 
 
+BEHIND: Mapping[str, str] = MappingProxyType({"acestep": "modal"})
+"""Hosts that are priced as what they run on."""
+
+
+def rate(host: str, hardware: Mapping[str, str]) -> float:
+    """Dollars a second of a deployment's host, whose `hardware` is named where it costs anything.
+
+    Raises KeyError for hardware that has no price.
+    """
+    return usd(BEHIND.get(host, host), hardware[host], 1.0) if host in hardware else 0.0
+
+
 def usd(host: str, hardware: str, seconds: float) -> float:
     """Dollars for so many seconds. Raises KeyError for a host or a piece of hardware that has no price."""
     return PRICES[host][hardware].usd_per_second * seconds

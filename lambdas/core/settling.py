@@ -13,6 +13,7 @@ from lambdas.core.jobs import Job, Status, input_key, keys_of, progress_key, raw
 from lambdas.core.leasing import RACES
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, JobStore, Ledger, Message, ObjectStore, Queue
+from lambdas.core.spending import Spending
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Settling:
     jobs: JobStore
     objects: ObjectStore
     ledger: Ledger
+    spending: Spending
     deliveries: Queue
     backends: Mapping[str, Backend]
 
@@ -55,6 +57,7 @@ class Settling:
         leavings += [input_key(job, index) for index in range(len(job.piece.sources))]
         if job.deleted or job.status is not Status.COMPLETED:
             leavings += keys_of(job).values()
+        self.spending.settle(job)
         if leavings:
             self.objects.remove(leavings)
         if job.status is Status.COMPLETED and not job.deleted and job.copy_of is None:

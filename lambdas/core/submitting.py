@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
+from lambdas.core.admitting import Admission
 from lambdas.core.cache import cache_key
 from lambdas.core.choosing import OPTIONS, Choice, length_of
 from lambdas.core.errors import RequestError
@@ -52,6 +53,7 @@ class Submitter:
     ledger: Ledger
     choice: Choice
     sourcing: Sourcing
+    admission: Admission
     clock: Clock
     draw_seed: Callable[[], int] = lambda: secrets.randbelow(SEEDS)
     draw_id: Callable[[], str] = lambda: str(uuid4())
@@ -68,7 +70,8 @@ class Submitter:
     ) -> Submission:
         """Queue the jobs of a request. `render` makes the answer that a repeated key is given verbatim.
 
-        Raises RequestError: invalid_request, idempotency_mismatch, idempotency_in_progress.
+        Raises RequestError: invalid_request, idempotency_mismatch, idempotency_in_progress, budget_exhausted,
+        quota_exceeded.
         """
         model = self.choice.model_for(request)
         if idempotency_key is None:
@@ -130,6 +133,7 @@ class Submitter:
             if not self.jobs.insert(job):
                 job = self.jobs.get(job_id) or job  # a first try with this key got this far
             made.append(job)
+        made = list(self.admission.admit(made))
         self.queue.send_all([Message(job_id=job.job_id) for job in made])
         return tuple(made)
 
@@ -145,6 +149,7 @@ class Submitter:
         source: str | None,
     ) -> Job:
         now = self.clock()
+        reserved = 0.0 if source else round(model.most_usd_per_second * piece.duration, 6)
         return Job(
             job_id=job_id,
             owner=principal.id,
@@ -160,6 +165,8 @@ class Submitter:
             variations=tuple(ids) if len(ids) > 1 else (),
             copy_of=source,
             webhook=Webhook(url=request.webhook_url, origin=origin) if request.webhook_url else None,
+            reserved_usd=reserved,
+            admitted=not reserved,
             cost=Cost(estimate_usd=0.0 if source else round(model.usd_per_second * piece.duration, 6)),
         )
 

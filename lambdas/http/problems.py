@@ -26,8 +26,10 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "The content type is not supported"),
     "invalid_request": (422, "The request is not valid"),
     "idempotency_mismatch": (422, "The key belongs to another request"),
+    "quota_exceeded": (429, "Your budget for today is spent"),
     "internal_error": (500, "Something went wrong on our side"),
     "temporarily_unavailable": (503, "Try again in a moment"),
+    "budget_exhausted": (503, "The deployment's budget for today is spent"),
 }
 
 

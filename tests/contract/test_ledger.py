@@ -1,5 +1,6 @@
 """The contract of ports.Ledger."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -78,3 +79,11 @@ def test_a_sum_can_shrink_and_ends(adapters: Adapters) -> None:
     assert float(adapters.ledger.get("sum") or 0) == 1.5
     adapters.time.now = SOON
     assert adapters.ledger.get("sum") is None
+
+
+def test_sums_that_many_add_to_at_once_lose_nothing(adapters: Adapters) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(lambda nth: adapters.ledger.add(["sum"], 1.0, f"once-{nth}", LATER), range(24)))
+
+    assert all(added)
+    assert float(adapters.ledger.get("sum") or 0) == 24

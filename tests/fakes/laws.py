@@ -1,11 +1,13 @@
 """What must hold of jobs and files at every moment, and what must hold once everything has come to rest."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from hashlib import sha256
+from math import isclose
 
 from lambdas.core.jobs import Job, Status, keys_of
 from tests.fakes.hosts import MemoryHost
-from tests.fakes.stores import MemoryJobs, MemoryObjects
+from tests.fakes.stores import MemoryJobs, MemoryLedger, MemoryObjects
 
 
 class Unlawful(BaseException):
@@ -13,9 +15,12 @@ class Unlawful(BaseException):
 
 
 class Laws:
-    def __init__(self, jobs: MemoryJobs, objects: MemoryObjects, hosts: Iterable[MemoryHost]) -> None:
-        self._jobs, self._objects, self._hosts = jobs, objects, hosts
+    def __init__(
+        self, jobs: MemoryJobs, objects: MemoryObjects, ledger: MemoryLedger, hosts: Iterable[MemoryHost]
+    ) -> None:
+        self._jobs, self._objects, self._ledger, self._hosts = jobs, objects, ledger, hosts
         self.seen: dict[str, Job] = {}  # every job there ever was, as it was last
+        self.before: list[Job] = []  # jobs that went before another took their id
 
     def hold(self) -> None:
         try:
@@ -27,7 +32,9 @@ class Laws:
         for job in self._jobs.rows:
             before = self.seen.get(job.job_id)
             self.seen[job.job_id] = job
-            if before is not None and before.version != job.version:
+            if before is not None and before.created_at != job.created_at:
+                self.before.append(before)
+            elif before is not None and before.version != job.version:
                 _follows(before, job)
             if job.status is Status.COMPLETED and not job.deleted:
                 self._has_its_files(job)
@@ -46,8 +53,19 @@ class Laws:
             assert (job.fault is not None) == (job.status is Status.FAILED)
             if job.status is Status.COMPLETED:
                 kept |= set(keys_of(job).values())
+        self._are_paid_for()
         left = {key for key in self._objects.files if not key.startswith("uploads/")}
         assert left == kept, f"left behind: {left - kept}"
+
+    def _are_paid_for(self) -> None:
+        """What the ledger says was spent is what the jobs did cost, to the last of them."""
+        due = defaultdict[str, float](float)
+        for job in (*self.before, *self.seen.values()):
+            for key in (f"spent#{job.created_at:%Y-%m-%d}", f"spent#{job.created_at:%Y-%m-%d}#{job.owner}"):
+                due[key] += job.cost.actual_usd or 0.0
+        for key in {*due, *self._ledger.sums("spent#20")}:
+            told = float(self._ledger.get(key) or 0.0)
+            assert isclose(told, due[key], abs_tol=1e-6), f"{key}: {told} instead of {due[key]}"
 
     def _has_its_files(self, job: Job) -> None:
         keys = keys_of(job)

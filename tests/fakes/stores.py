@@ -128,6 +128,10 @@ class MemoryLedger:
             self.put(key, str(float(self.get(key) or 0) + amount), until)
         return True
 
+    def sums(self, start: str) -> Sequence[str]:
+        """The keys that begin so."""
+        return [key for key in self._entries if key.startswith(start)]
+
 
 class MemoryObjects:
     """Implements ports.ObjectStore, ports.Links and ports.Inbox. `fetch` and `send` are what a holder of a

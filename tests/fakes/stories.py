@@ -1,15 +1,17 @@
 """What may happen to a job, as stories with a known end: the ground on which faults are sown."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 
 from lambdas.core.breaking import Policy
-from lambdas.core.errors import HostRefusal, TransientError
+from lambdas.core.errors import HostRefusal, RequestError, TransientError
 from lambdas.core.jobs import Status
 from lambdas.core.ports import Failed, Finished, Running
 from lambdas.core.requests import SourceRequest, UploadRequest
+from lambdas.core.spending import Ceilings
 from lambdas.core.uploading import Uploads
 from tests.fakes.world import OWNER, REQUEST, World, settled
 
@@ -29,11 +31,12 @@ class Story:
     ends: list[Status]
     chain: tuple[str, ...] = ("first",)
     policy: Policy | None = None
+    ceilings: Ceilings | None = None
     prepare: Callable[[World], object] = lambda _: None
     drive: Callable[[World], object] = World.submit
 
     def world(self, copies: int = 1, random: Random | None = None) -> World:
-        world = World(*self.chain, copies=copies, random=random, policy=self.policy)
+        world = World(*self.chain, copies=copies, random=random, policy=self.policy, ceilings=self.ceilings)
         self.prepare(world)
         return world
 
@@ -107,6 +110,12 @@ def _long(world: World) -> None:
     world.submit(LONG)
 
 
+def _one_too_many(world: World) -> None:
+    world.submit(LONG, key="one")
+    with suppress(RequestError):
+        world.submit(LONG, key="two")
+
+
 def _out_for_a_while(world: World) -> None:
     world.hosts["first"].refusals = (NOT_NOW,)
 
@@ -126,8 +135,9 @@ STORIES: Mapping[str, Story] = {
     "variations": Story([DONE, DONE], drive=_varied),
     "two tracks": Story([DONE], drive=_blended),
     "two segments": Story([DONE], prepare=_half_a_minute_at_once, drive=_long),
-    "a segment on another host": Story([DONE], ("first", "second"), None, _halfway_to_another, _long),
-    "a host left alone": Story([DONE], ("first", "second"), TOUCHY, _out_for_a_while),
-    "every host left alone": Story([DONE], ("first",), TOUCHY, _out_for_a_while),
-    "unpaid": Story([DONE], ("first", "second"), TOUCHY, _unpaid),
+    "a segment on another host": Story([DONE], ("first", "second"), prepare=_halfway_to_another, drive=_long),
+    "within the budget, and beyond": Story([DONE], ceilings=Ceilings(stage=0.5), drive=_one_too_many),
+    "a host left alone": Story([DONE], ("first", "second"), TOUCHY, prepare=_out_for_a_while),
+    "every host left alone": Story([DONE], ("first",), TOUCHY, prepare=_out_for_a_while),
+    "unpaid": Story([DONE], ("first", "second"), TOUCHY, prepare=_unpaid),
 }

@@ -8,11 +8,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 from typing import TypeVar
 
+from lambdas.core.admitting import Admission
 from lambdas.core.announcing import Announcer
 from lambdas.core.asking import Asking
 from lambdas.core.breaking import Breakers, Policy
@@ -24,7 +26,7 @@ from lambdas.core.errors import CadenzaError, RequestError
 from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Job, Status
 from lambdas.core.leasing import Leasing
-from lambdas.core.models import CATALOGUE, offered
+from lambdas.core.models import CATALOGUE, Model, offered
 from lambdas.core.ports import Message
 from lambdas.core.preparing import Preparation
 from lambdas.core.principals import anonymous
@@ -32,6 +34,7 @@ from lambdas.core.requests import GenerateRequest
 from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
 from lambdas.core.sourcing import Sourcing
+from lambdas.core.spending import Ceilings, Spending
 from lambdas.core.submitting import Submitter
 from lambdas.core.tidying import Janitor
 from lambdas.core.uploading import Uploads
@@ -48,6 +51,7 @@ REQUEST = GenerateRequest(prompt="rain on a tin roof", duration=10.0, webhook_ur
 LEASE = timedelta(seconds=150)
 ROUND = timedelta(minutes=1)  # between the janitor's rounds
 T = TypeVar("T")
+CENT = 0.01
 TURNS = 3000  # events after which a world that is still busy will never rest
 LICENCES = {"CC-BY-NC-4.0"}
 PATIENCE = 40  # times a client asks again
@@ -55,7 +59,12 @@ PATIENCE = 40  # times a client asks again
 
 class World:
     def __init__(
-        self, *chain: str, copies: int = 1, random: Random | None = None, policy: Policy | None = None
+        self,
+        *chain: str,
+        copies: int = 1,
+        random: Random | None = None,
+        policy: Policy | None = None,
+        ceilings: Ceilings | None = None,
     ) -> None:
         chains = dict.fromkeys(("mock", "cascade", "musicgen-small"), chain or ("first",))
         self.time = Time()
@@ -68,25 +77,27 @@ class World:
         self.preparing, self.joining = MemoryPreparing(), MemoryJoining()
         self.policy = policy or Policy()
         self.told: list[tuple[str, Mapping[str, str]]] = []
-        self.laws = Laws(self.jobs, self.objects, self.hosts.values())
+        self.ceilings = ceilings or Ceilings()
+        self.laws = Laws(self.jobs, self.objects, self.ledger, self.hosts.values())
         self.wire = Wire(watch=self.laws.hold)
         self.next_round = self.time.now + ROUND
         self._assemble(chains)
 
     def _assemble(self, chains: dict[str, tuple[str, ...]]) -> None:
-        wire, clock, models, ids = self.wire.through, self.time, offered(chains), count(1)
+        wire, clock, models, ids = self.wire.through, self.time, _paid(offered(chains)), count(1)
         jobs, queue = wire("jobs", self.jobs), wire("queue", self.queue)
         objects, links = wire("objects", self.objects), wire("links", self.objects)
         ledger, deliveries = wire("ledger", self.ledger), wire("deliveries", self.deliveries)
         hosts = {name: wire(name, host) for name, host in self.hosts.items()}
         self.uploads = Uploads(wire("inbox", self.objects), ledger, clock)
-        sourcing = Sourcing(jobs, self.uploads, clock)
+        self.spending = Spending(ledger, clock, self.ceilings, self._tell)
         self.submitter = Submitter(
             jobs,
             queue,
             ledger,
             Choice(models, LICENCES),
-            sourcing,
+            Sourcing(jobs, self.uploads, clock),
+            Admission(jobs, queue, self.spending, clock),
             clock,
             lambda: 7,
             lambda: f"job-{next(ids)}",
@@ -102,7 +113,7 @@ class World:
             routing=Routing(chains, hosts, CATALOGUE, self.breakers),
             asking=Asking(hosts, Commissioning(links), self.breakers),
             finishing=Finishing(objects, wire("joining", self.joining), wire("mastering", self.mastering)),
-            settling=Settling(jobs, objects, ledger, deliveries, hosts),
+            settling=Settling(jobs, objects, ledger, self.spending, deliveries, hosts),
             leasing=Leasing(jobs, clock, LEASE, lambda: f"worker-{next(ids)}"),
             clock=clock,
             wait=lambda failures: backoff(failures, lambda: 0.5),
@@ -202,6 +213,14 @@ class World:
         unsettled = any(job.due_at is not None for job in self.jobs.rows)
         moments = [self.queue.next_at, self.deliveries.next_at, self.next_round if unsettled else None]
         return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _paid(models: dict[str, Model]) -> dict[str, Model]:
+    """The mock costs nothing; the others a cent a second, which is not what their hosts will say."""
+    return {
+        name: model if name == "mock" else replace(model, usd_per_second=CENT, most_usd_per_second=CENT)
+        for name, model in models.items()
+    }
 
 
 def _rendered(jobs: object) -> str:

@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from lambdas.core.admitting import Admission
 from lambdas.core.cache import cache_key
 from lambdas.core.choosing import Choice
 from lambdas.core.errors import RequestError
@@ -16,6 +17,7 @@ from lambdas.core.ports import Message
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.requests import SEEDS, GenerateRequest
 from lambdas.core.sourcing import Sourcing
+from lambdas.core.spending import Spending
 from lambdas.core.submitting import KEPT, TAKEOVER, Submission, Submitter
 from lambdas.core.uploading import Uploads
 from tests.fakes.examples import NOW
@@ -41,6 +43,7 @@ class Desk:
             self.ledger,
             Choice(models),
             Sourcing(self.jobs, self.uploads, self.time),
+            Admission(self.jobs, self.queue, Spending(self.ledger, self.time), self.time),
             self.time,
             lambda: seed,
             lambda: f"job-{next(ids)}",

@@ -1,0 +1,203 @@
+"""A day's money: counted when work is taken on, corrected when it ends, and stopped at the ceilings."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.core.errors import RequestError
+from lambdas.core.jobs import Status
+from lambdas.core.models import offered
+from lambdas.core.ports import Failed, Finished, Running
+from lambdas.core.prices import PRICES
+from lambdas.core.spending import Ceilings
+from tests.fakes.stories import LONG
+from tests.fakes.wire import Crash
+from tests.fakes.world import CENT, OWNER, REQUEST, World, settled
+
+ESTIMATE = LONG.duration * CENT
+
+
+def spent(world: World) -> tuple[float, float]:
+    """Of the stage, and of its one caller."""
+    day = world.time.now
+    return world.spending.spent(day), world.spending.spent(day, OWNER.id)
+
+
+def refused(world: World, key: str) -> RequestError:
+    with pytest.raises(RequestError) as error:
+        world.submit(LONG, key)
+    return error.value
+
+
+def test_an_estimate_counts_from_the_moment_that_a_job_is_taken():
+    world = World()
+
+    (job_id,) = world.submit(LONG)
+
+    assert spent(world) == (ESTIMATE, ESTIMATE)
+    assert world.job(job_id).cost.estimate_usd == ESTIMATE
+
+
+@pytest.mark.parametrize("actual", [0.0, 0.125, 2.0])
+def test_what_a_job_did_cost_takes_the_place_of_its_estimate(actual):
+    world = World()
+    world.hosts["first"].answers = (Finished(cost_usd=actual),)
+
+    world.submit(LONG)
+    world.run()
+
+    assert settled(world) == [Status.COMPLETED]
+    assert spent(world) == pytest.approx((actual, actual))
+
+
+def test_a_job_that_fails_costs_what_its_attempts_did():
+    world = World()
+    world.hosts["first"].answers = (Failed("refused", "No.", transient=False, cost_usd=0.0625),)
+
+    world.submit(LONG)
+    world.run()
+
+    assert settled(world) == [Status.FAILED]
+    assert spent(world) == pytest.approx((0.0625, 0.0625))
+
+
+def test_a_job_that_is_canceled_gives_its_estimate_back():
+    world = World()
+    world.hosts["first"].answers = (Running(0.5, check_after=30),)
+    (job_id,) = world.submit(LONG)
+    world.turn()
+
+    world.collection.cancel(job_id, OWNER)
+    world.run()
+
+    assert settled(world) == [Status.CANCELED]
+    assert spent(world) == pytest.approx((0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("ceilings", "code"),
+    [(Ceilings(stage=0.5), "budget_exhausted"), (Ceilings(principal=0.5), "quota_exceeded")],
+)
+def test_beyond_a_ceiling_new_work_is_refused_until_midnight_and_leaves_nothing(ceilings, code):
+    world = World(ceilings=ceilings)
+    world.submit(LONG, "one")
+
+    error = refused(world, "two")
+
+    assert (error.code, error.retry_after) == (code, 12 * 3600)
+    assert ("BudgetRefusals", {"code": code}) in world.told
+    world.run()
+    assert settled(world) == [Status.COMPLETED]
+
+
+def test_what_was_taken_is_made_whatever_is_spent_meanwhile():
+    world = World(ceilings=Ceilings(stage=0.5))
+    world.hosts["first"].answers = (Finished(cost_usd=9.0),)
+
+    world.submit(LONG, "one")
+    world.spending.ledger.add([f"spent#{world.time.now:%Y-%m-%d}"], 100.0, "a flood", world.time.now)
+    world.turn()
+    world.turn()
+
+    assert world.job().status is Status.COMPLETED
+
+
+def test_models_that_cost_nothing_play_on():
+    world = World(ceilings=Ceilings(stage=0.0, principal=0.0))
+    refused(world, "paid")
+
+    world.hosts["first"].answers = (Finished(),)
+    world.submit(REQUEST, "free")
+    world.run()
+
+    assert settled(world) == [Status.COMPLETED]
+
+
+def test_a_new_day_has_its_whole_budget():
+    world = World(ceilings=Ceilings(stage=0.5))
+    world.submit(LONG, "one")
+    world.run()
+    error = refused(world, "two")
+    world.run()
+
+    world.time.now += timedelta(seconds=error.retry_after or 0)
+    world.submit(LONG, "three")
+    world.run()
+
+    assert settled(world) == [Status.COMPLETED] * 2
+
+
+def test_a_job_that_ends_tomorrow_is_counted_today():
+    world = World()
+    world.time.now = world.time.now.replace(hour=23, minute=59, second=50)
+    world.hosts["first"].answers = (Running(0.5, check_after=30), Finished(cost_usd=0.25))
+    today = world.time.now
+
+    world.submit(LONG)
+    world.run()
+
+    assert world.time.now.date() > today.date()
+    assert world.spending.spent(today) == pytest.approx(0.25)
+    assert world.spending.spent(world.time.now) == 0.0
+
+
+def test_variations_are_all_taken_or_none():
+    world = World(ceilings=Ceilings(stage=2.5 * ESTIMATE))
+
+    with pytest.raises(RequestError):
+        world.submit(LONG.model_copy(update={"variations": 3}), "three")
+    world.run()
+
+    assert settled(world) == []
+    assert spent(world) == pytest.approx((0.0, 0.0))
+
+
+@given(st.integers(1, 12), st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_a_burst_is_taken_up_to_the_ceiling_and_no_further(asked, fitting):
+    world = World(ceilings=Ceilings(stage=fitting * ESTIMATE))
+
+    for nth in range(asked):
+        with suppress(RequestError):
+            world.submit(LONG, f"key-{nth}")
+        assert sum(job.reserved_usd for job in world.jobs.rows if job.admitted) <= fitting * ESTIMATE + 1e-6
+
+    assert sum(job.admitted for job in world.jobs.rows) == min(asked, fitting)
+
+
+@pytest.mark.parametrize("nth", range(8))
+def test_a_request_that_died_before_its_answer_costs_nothing_if_nobody_asks_again(nth):
+    world = World(ceilings=Ceilings(stage=1.0))
+    world.wire.before[nth] = _die
+    with suppress(Crash):
+        world.submitter.submit(LONG, OWNER, "https://cadenza.example/v1")
+    taken = [job.admitted for job in world.jobs.rows]
+
+    world.run()
+
+    assert settled(world) == [Status.COMPLETED for admitted in taken if admitted]
+
+
+def _die() -> None:
+    raise Crash
+
+
+@pytest.mark.parametrize(
+    ("chain", "first", "most"),
+    [
+        (("container", "replicate"), 0.0, PRICES["replicate"]["a100-80gb"].usd_per_second),
+        (("replicate", "container"), *[PRICES["replicate"]["a100-80gb"].usd_per_second] * 2),
+        (("acestep",), *[PRICES["modal"]["l4"].usd_per_second] * 2),
+        (("mock",), 0.0, 0.0),
+    ],
+)
+def test_a_model_costs_what_its_first_host_does_and_at_most_what_the_dearest_does(chain, first, most):
+    hardware = {"replicate": "a100-80gb", "acestep": "l4"}
+
+    model = offered({"musicgen-large": chain}, hardware)["musicgen-large"]
+
+    assert model.usd_per_second == pytest.approx(model.work_per_second * first)
+    assert model.most_usd_per_second == pytest.approx(model.work_per_second * most)
