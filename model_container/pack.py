@@ -50,8 +50,8 @@ UNUSED = (
     "codebook.embed_avg",
 )
 
-
 ENCODEC = "encodec"  # EnCodec's folder beside a two-track checkpoint
+BEST = "best_model.pt"  # what a training calls its result, among other files
 REVISION = "REVISION"  # model and commit, where the weights were fetched with them
 
 
@@ -65,7 +65,7 @@ def pack(source: Path, target: Path, weights: str = "int8", encodec: Path | None
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        if (tracks := two_tracks(source)) is not None:
+        if (tracks := two_tracks(source, encodec)) is not None:
             _write_tracks(tracks, encodec or tracks.parent / ENCODEC, partial)
         else:
             _write(source, partial, weights)
@@ -76,12 +76,17 @@ def pack(source: Path, target: Path, weights: str = "int8", encodec: Path | None
     partial.rename(target)
 
 
-def two_tracks(source: Path) -> Path | None:
-    """The two-track checkpoint that this is or holds; None when it is none. Raises CheckpointError."""
+def two_tracks(source: Path, encodec: Path | None = None) -> Path | None:
+    """The two-track checkpoint that this is or holds; None when it is none, and no EnCodec goes with it.
+
+    Raises CheckpointError.
+    """
     if source.is_file():
         return source
-    if not ((source / ENCODEC).is_dir() or any(source.glob("*.pt"))):
+    if not (encodec or (source / ENCODEC).is_dir() or any(source.glob("*.pt"))):
         return None
+    if (source / BEST).exists():
+        return source / BEST
     found = sorted(file for kind in ("*.pt", "*.safetensors") for file in source.glob(kind))
     if len(found) > 1:
         names = ", ".join(file.name for file in found)

@@ -22,7 +22,7 @@ def read_wav(data: bytes, rate: int, max_seconds: float, start: float = 0.0) -> 
     try:
         with wave.open(io.BytesIO(data)) as file:
             channels, width, own = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            if start and start * own >= file.getnframes():
+            if start * own >= file.getnframes():
                 raise ValueError(f"a start at {start:g} s is past the end, {file.getnframes() / own:g} s")
             file.setpos(int(start * own))
             raw = file.readframes(int(max_seconds * own))
@@ -30,6 +30,8 @@ def read_wav(data: bytes, rate: int, max_seconds: float, start: float = 0.0) -> 
         raise ValueError(f"an input is not a PCM WAV file: {error}") from error
     if not (1 <= channels <= 2 and 1 <= own <= MAX_RATE):
         raise ValueError(f"an input has {channels} channels at {own} Hz")
+    if len(raw) < channels * width:  # its header promised more
+        raise ValueError(f"a start at {start:g} s is past the end")
     samples = _floats(raw[: len(raw) // (channels * width) * channels * width], width)
     return resample(samples.reshape(-1, channels).T, own, rate)
 

@@ -63,3 +63,30 @@ def test_only_so_many_seconds_are_taken() -> None:
 def test_what_is_no_wav_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a PCM WAV"):
         read_wav(data, 32000, 10)
+
+
+def test_it_is_heard_from_where_it_is_asked_to_start() -> None:
+    sound = tones(32000)
+
+    read = read_wav(written(sound, 32000, 2), 32000, 0.1, 0.25)
+
+    np.testing.assert_allclose(read, sound[:, 8000:11200], atol=1e-4)
+
+
+@pytest.mark.parametrize("start", [0.5, 7.0, 1e12])
+def test_a_start_past_the_end_is_refused(start: float) -> None:
+    with pytest.raises(ValueError, match="past the end"):
+        read_wav(written(tones(32000), 32000, 2), 32000, 1, start)
+
+
+@pytest.mark.parametrize("kept", [0, 16_000])
+def test_a_header_that_promises_too_much_does_not_make_silence(kept: int) -> None:
+    data = written(tones(32000)[:1], 32000, 2)[: 44 + kept]
+
+    with pytest.raises(ValueError, match="past the end"):
+        read_wav(data, 32000, 1, 0.3)
+
+
+def test_a_recording_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="past the end"):
+        read_wav(written(np.zeros((1, 0)), 32000, 2), 32000, 1)

@@ -46,7 +46,7 @@ def test_the_longest_tracks_pass(track_checkpoints: Folders, track_packs: Folder
     np.testing.assert_allclose(latents, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", weights.MODELS)
+@pytest.mark.parametrize("name", [name for name in weights.SHAPES if name != "critic"])
 def test_the_published_configurations_give_what_torch_gives(name: str, tmp_path: Path) -> None:
     first, second = weights.tracks()
     model = load(weights.drawn(name))
