@@ -22,7 +22,7 @@ AARCH64 = 183
 """e_machine in an ELF header (System V ABI)."""
 
 # What Lambda's Python carries beside its standard library.
-RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six")
 LAMBDA_PYTHON = {
     "python_version": "3.13",
     "python_full_version": "3.13.0",
