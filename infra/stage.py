@@ -126,8 +126,9 @@ class Stage(BaseModel):
 
     @property
     def endpoint_name(self) -> str:
-        """Fixed, so that who asks it needs nothing from the stack that makes it."""
-        return f"cadenza-{self.name}"
+        """Fixed, so that who asks it needs nothing from the stack that makes it. An endpoint cannot be turned
+        into one of another mode: that is another endpoint."""
+        return f"cadenza-{self.name}-{self.endpoint.mode}" if self.endpoint else f"cadenza-{self.name}"
 
     @classmethod
     def from_context(cls, lookup: Lookup) -> Self:

@@ -68,9 +68,13 @@ def test_an_endpoint_has_the_name_that_the_conductor_asks(hosted: Hosted, mode: 
     stacks = hosted(mode)
     settings = conductor(stacks).sagemaker
 
-    assert stacks.properties("Inference", "AWS::SageMaker::Endpoint")["EndpointName"] == "cadenza-dev"
+    assert stacks.properties("Inference", "AWS::SageMaker::Endpoint")["EndpointName"] == f"cadenza-dev-{mode}"
     assert settings is not None
-    assert (settings.endpoint, settings.mode, settings.model) == ("cadenza-dev", mode, "musicgen-small")
+    assert (settings.endpoint, settings.mode, settings.model) == (
+        f"cadenza-dev-{mode}",
+        mode,
+        "musicgen-small",
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -94,7 +98,7 @@ def test_the_conductor_may_ask_its_endpoint_in_its_mode_and_no_other(
 
     [statement] = asking
     assert statement["Action"] == f"sagemaker:{action}"
-    assert json.dumps(statement["Resource"]).endswith(':endpoint/cadenza-dev"]]}')
+    assert json.dumps(statement["Resource"]).endswith(f':endpoint/cadenza-dev-{mode}"]]}}')
 
 
 def test_serverless_is_memory_and_concurrency_and_no_instance(hosted: Hosted) -> None:
@@ -290,7 +294,7 @@ def test_weights_lie_in_a_private_bucket_that_speaks_tls_alone(hosted: Hosted) -
 def test_the_endpoints_log_expires(hosted: Hosted, mode: str) -> None:
     log = hosted(mode).properties("Inference", "AWS::Logs::LogGroup")
 
-    assert log["LogGroupName"] == "/aws/sagemaker/Endpoints/cadenza-dev"
+    assert log["LogGroupName"] == f"/aws/sagemaker/Endpoints/cadenza-dev-{mode}"
     assert log["RetentionInDays"] == 14
 
 
@@ -309,5 +313,5 @@ def test_an_endpoint_that_fails_wakes_someone(hosted: Hosted, mode: str, metrics
     assert {name: each["MetricName"] for name, each in found.items()} == metrics
     for alarm in found.values():
         dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-        assert dimensions == {"EndpointName": "cadenza-dev", "VariantName": "AllTraffic"}
+        assert dimensions == {"EndpointName": f"cadenza-dev-{mode}", "VariantName": "AllTraffic"}
         assert alarm["AlarmActions"]
