@@ -14,7 +14,6 @@ import numpy as np
 from av.stream import Disposition
 
 from lambdas.audio.sniffing import WANTED, sniff
-from lambdas.audio.waveform import Waveform
 from lambdas.core.errors import UnusableAudio
 from lambdas.core.ports import Cut, Prepared
 
@@ -50,56 +49,57 @@ def excerpt(raw: bytes, cut: Cut) -> Prepared:
     try:
         with _open(demuxer, data) as container:
             stream = _sound(container)
-            rate = stream.rate
-            samples = _read(container, stream, Window(cut, rate))
+            tape = Tape(cut, stream.rate)
+            seconds = _play(container, stream, tape)
     except av.FFmpegError as error:
         raise UnusableAudio(f"The file is damaged: {error.strerror}.") from error
-    if not np.isfinite(samples).all():
-        raise UnusableAudio("The recording holds samples that are not finite numbers.")
-    return _written(_resampled(_mixed(samples, cut.channels), rate, cut.rate), cut.rate)
+    return _written(_checked(tape.samples(), cut, seconds), cut.rate)
 
 
-class Window:
-    """The samples to keep of all that pass by: of more than the longest wanted, the first or the last."""
+class Tape:
+    """Keeps what is wanted of the samples that pass by, mixed and resampled as they come, so that no more is
+    in memory than was asked for: of more than the longest part, the first samples or the last."""
 
     def __init__(self, cut: Cut, rate: int) -> None:
-        self.cut, self.rate = cut, rate
-        self.first, self.most = round(cut.start * rate), round(cut.longest * rate)
-        self.end = math.inf if cut.end is None else round(cut.end * rate)
-        self.position = 0  # of the next sample in the recording
-        self.length = 0
+        self._cut, self._rate = cut, rate
+        self._start = round(cut.start * rate)
+        self._end = math.inf if cut.end is None else round(cut.end * rate)
+        self._most = round(cut.longest * cut.rate)
+        self._convert = av.AudioResampler("fltp", "mono" if cut.channels == 1 else "stereo", cut.rate)
         self._parts: deque[Samples] = deque()
+        self._length = 0
+        self.position = 0  # of the next sample in the recording
 
     @property
     def complete(self) -> bool:
-        return self.position >= self.end or (not self.cut.from_end and self.length >= self.most)
+        return self.position >= self._end or (not self._cut.from_end and self._length >= self._most)
 
     def wants(self, count: int) -> bool:
-        return not self.complete and self.position + count > self.first
+        return not self.complete and self.position + count > self._start
 
     def take(self, part: "Samples") -> None:
-        """Keep what is wanted of the samples that come next. Moves on."""
-        begin, end = max(0, self.first - self.position), min(part.shape[1], self.end - self.position)
-        self._parts.append(part[:, begin : int(end)])
-        self.length += self._parts[-1].shape[1]
+        """Keep what is wanted of the samples that come next. Raises UnusableAudio."""
+        begin, end = max(0, self._start - self.position), min(part.shape[1], self._end - self.position)
+        wanted = _mixed(part[:, begin : int(end)], self._cut.channels)
+        if not np.isfinite(wanted).all():
+            raise UnusableAudio("The recording holds samples that are not finite numbers.")
+        frame = av.AudioFrame.from_ndarray(wanted, format="fltp", layout=self._convert.layout.name)
+        frame.sample_rate = self._rate
+        self._keep(frame)
         self.position += part.shape[1]
-        while self.cut.from_end and self.length - self._parts[0].shape[1] >= self.most:
-            self.length -= self._parts.popleft().shape[1]
 
     def samples(self) -> "Samples":
-        """What was kept. Raises UnusableAudio when that is too little."""
-        seconds = self.position / self.rate
-        if self.position <= self.first:
-            raise UnusableAudio(
-                f"The part starts at {self.cut.start:g} s, but the recording has {seconds:.1f} s."
-                if self.position
-                else "The file holds no sound that can be decoded."
-            )
-        if self.length < SHORTEST * self.rate - 1:
-            held = self.length / self.rate
-            raise UnusableAudio(f"The part holds {held:.2f} s of sound; at least {SHORTEST:g} s is needed.")
-        whole = np.concatenate(self._parts, axis=1)
-        return whole[:, -self.most :] if self.cut.from_end else whole[:, : self.most]
+        """All that was kept. Ends the tape."""
+        self._keep(None)
+        whole = np.concatenate([np.zeros((self._cut.channels, 0), np.float32), *self._parts], axis=1)
+        return whole[:, -self._most :] if self._cut.from_end else whole[:, : self._most]
+
+    def _keep(self, frame: "av.AudioFrame | None") -> None:
+        for converted in self._convert.resample(frame):
+            self._parts.append(cast("Samples", converted.to_ndarray()))
+            self._length += self._parts[-1].shape[1]
+        while self._cut.from_end and self._parts and self._length - self._parts[0].shape[1] >= self._most:
+            self._length -= self._parts.popleft().shape[1]
 
 
 def _open(demuxer: str, data: bytes) -> "InputContainer":
@@ -135,33 +135,34 @@ def _sound(container: "InputContainer") -> "av.AudioStream":
     return stream
 
 
-def _read(container: "InputContainer", stream: "av.AudioStream", window: Window) -> "Samples":
+def _play(container: "InputContainer", stream: "av.AudioStream", tape: Tape) -> float:
+    """Let the recording pass by the tape. Seconds of all that was decoded."""
     convert = av.AudioResampler(format="fltp", layout="mono" if stream.channels == 1 else "stereo")
-    seconds = 0.0  # by the packets' own word, once nothing of them is wanted
+    rest = 0.0  # seconds, by the packets' own word, once nothing of them is wanted
     for number, packet in enumerate(container.demux(stream)):
-        if window.complete:
-            seconds += float((packet.duration or 0) * (packet.time_base or 0))
+        if tape.complete:
+            rest += float((packet.duration or 0) * (packet.time_base or 0))
         else:
-            _decode(packet, convert, window)
-        _require_short(window.position / window.rate + seconds)
+            _decode(packet, convert, stream.rate, tape)
+        _require_short(tape.position / stream.rate + rest)
         if number > PACKETS:
             raise UnusableAudio("The file is cut into more pieces than any recording is.")
-    return window.samples()
+    return tape.position / stream.rate
 
 
-def _decode(packet: "av.Packet[av.AudioStream]", convert: "av.AudioResampler", window: Window) -> None:
+def _decode(packet: "av.Packet[av.AudioStream]", convert: "av.AudioResampler", rate: int, tape: Tape) -> None:
     try:
         frames = packet.decode()
     except av.error.InvalidDataError:
         return  # as every player does: what cannot be decoded is left out
     for frame in frames:
-        if frame.sample_rate != window.rate:
+        if frame.sample_rate != rate:
             raise UnusableAudio("The recording changes its sample rate on the way.")
-        if not window.wants(frame.samples):
-            window.position += frame.samples
+        if not tape.wants(frame.samples):
+            tape.position += frame.samples
             continue
         for converted in convert.resample(frame):
-            window.take(cast("Samples", converted.to_ndarray()))
+            tape.take(cast("Samples", converted.to_ndarray()))
 
 
 def _require_short(seconds: float) -> None:
@@ -169,29 +170,31 @@ def _require_short(seconds: float) -> None:
         raise UnusableAudio(f"The recording is longer than {LONGEST // 60} minutes.")
 
 
+def _checked(part: "Samples", cut: Cut, seconds: float) -> "Samples":
+    """The part, or UnusableAudio when that is too little of a recording of so many seconds."""
+    if not seconds:
+        raise UnusableAudio("The file holds no sound that can be decoded.")
+    if cut.start >= seconds:
+        raise UnusableAudio(f"The part starts at {cut.start:g} s, but the recording has {seconds:.1f} s.")
+    held = part.shape[1] / cut.rate
+    if held < SHORTEST - 1e-3:
+        raise UnusableAudio(f"The part holds {held:.2f} s of sound; at least {SHORTEST:g} s is needed.")
+    return part
+
+
 def _mixed(samples: "Samples", channels: int) -> "Samples":
     if channels == len(samples):
-        return samples
+        return np.ascontiguousarray(samples)
     return samples.mean(axis=0, keepdims=True) if channels == 1 else np.repeat(samples, channels, axis=0)
 
 
-def _resampled(samples: "Samples", rate: int, wanted: int) -> "Samples":
-    if rate == wanted:
-        return samples
-    waveform = Waveform(samples, rate)
-    convert = av.AudioResampler(format="fltp", layout=waveform.layout, rate=wanted)
-    frames = [part for frame in (*waveform.frames(), None) for part in convert.resample(frame)]
-    length = round(waveform.length * wanted / rate)
-    return np.concatenate([cast("Samples", frame.to_ndarray()) for frame in frames], axis=1)[:, :length]
-
-
 def _written(samples: "Samples", rate: int) -> Prepared:
-    peak = max(1.0, float(np.abs(samples).max()))
-    scaled = np.rint(samples.T * np.float32(32768 / peak)).clip(-32768, 32767)
+    samples *= np.float32(32768 / max(1.0, samples.max(), -samples.min()))
+    frames = np.rint(samples, out=samples).clip(-32768, 32767, out=samples).astype("<i2").T.tobytes()
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(len(samples))
         writer.setsampwidth(2)
         writer.setframerate(rate)
-        writer.writeframes(scaled.astype("<i2").tobytes())
+        writer.writeframes(frames)
     return Prepared(file.getvalue(), samples.shape[1] / rate)

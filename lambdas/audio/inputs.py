@@ -56,7 +56,7 @@ class Inputs:
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What the child needs to start, and no more: credentials stay here."""
     known = {name: ours[name] for name in KNOWN if name in ours}
-    return known | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return known | {"PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)}
 
 
 def _confine(memory: int, seconds: int) -> None:

@@ -17,7 +17,17 @@ from lambdas.audio.excerpt import excerpt
 from lambdas.audio.inputs import Inputs, environment
 from lambdas.core.errors import UnusableAudio
 from lambdas.core.ports import Cut, Prepared
-from tests.unit.recordings import FORMATS, HOSTILE, bare_wav, by_address, by_alias, song, tune, with_cover
+from tests.unit.recordings import (
+    FORMATS,
+    HOSTILE,
+    SILENT_FRAME,
+    bare_wav,
+    by_address,
+    by_alias,
+    song,
+    tune,
+    with_cover,
+)
 from tests.unit.signals import Samples, float_wav, wav
 
 IN_ANY_READ = 0x00000001 | 0x00000020  # inotify: accessed, opened
@@ -234,6 +244,13 @@ def test_the_trap_closes(trap: Trap) -> None:
 def test_a_decoding_that_wants_too_much_memory_is_refused():
     with pytest.raises(UnusableAudio, match="memory"):
         Inputs(memory=1 << 20).prepare(song("WAV of 16 bits"), MONO)
+
+
+def test_of_a_long_recording_no_more_is_in_memory_than_its_part():
+    nineteen_minutes = SILENT_FRAME * round(19 * 60 / 0.036)  # 420 MB once it is decoded and resampled
+    last = Cut(start=0.0, end=None, longest=16.0, rate=48_000, channels=2, from_end=True)
+
+    assert Inputs(memory=400 << 20).prepare(nineteen_minutes, last).seconds == 16.0
 
 
 def test_a_decoding_that_takes_too_long_is_refused():
