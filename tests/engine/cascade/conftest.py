@@ -27,10 +27,10 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of four songs of nine seconds, 44.1 kHz stereo."""
+    """A folder of four songs of four seconds, 44.1 kHz stereo."""
     folder = tmp_path_factory.mktemp("songs")
     for seed, genre in enumerate(("jazz", "techno", "waltz", "folk")):
-        (folder / f"{genre}.wav").write_bytes(to_wav(perform(plan(genre, seed), 9.0)))
+        (folder / f"{genre}.wav").write_bytes(to_wav(perform(plan(genre, seed), 4.0)))
     return folder
 
 

@@ -12,34 +12,31 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model_container.cascade import Agent, load, load_critic
+from model_container.cascade import Critic, load, load_critic
 from model_container.cascade.loading import Source
 from model_container.engine.config import CheckpointError
-from tests.engine.cascade.weights import drawn, tiny, tracks
+from tests.engine.cascade.weights import tiny
 
-ARGS = {"num_layers": 4, "nhead": 8, "num_transformer_layers": 3, "use_creative_agent": True, "dropout": 0.1}
-MASK = "cascade_L4_mask"
-KINDS: list[tuple[bool, Agent | None]] = [
-    (False, None),
-    (True, None),
-    (True, "masking"),
-    (True, "compositional"),
-]
+ARGS = {"num_layers": 1, "nhead": 8, "num_transformer_layers": 3, "use_creative_agent": True, "dropout": 0.1}
+WEIGHTS, PLAIN, SINGLE = tiny(True, "masking"), tiny(True, None), tiny(False, None)
+COMPOSED = tiny(True, "compositional")
+CRITIC = Critic(16).state_dict()
+TRACKS = torch.randn(2, 2, 16, 20, generator=torch.Generator().manual_seed(1))
 
 
 def _container(**changes: Any) -> dict[str, Any]:
-    return {"epoch": 0, "model_state_dict": drawn(MASK), "args": ARGS, **changes}
+    return {"epoch": 0, "model_state_dict": WEIGHTS, "args": ARGS, **changes}
 
 
 @pytest.fixture(scope="module")
 def expected() -> Tensor:
-    return load(drawn(MASK))(*tracks())
+    return load(WEIGHTS)(*TRACKS)
 
 
 def test_the_container_and_the_bare_weights_give_the_same_model(tmp_path: Path, expected: Tensor) -> None:
     torch.save(_container(best_val_loss=float("inf")), tmp_path / "best_model.pt")
-    torch.save(drawn(MASK), tmp_path / "bare.pt")
-    save_file(drawn(MASK), tmp_path / "bare.safetensors")
+    torch.save(WEIGHTS, tmp_path / "bare.pt")
+    save_file(WEIGHTS, tmp_path / "bare.safetensors")
 
     sources: list[Source] = [
         tmp_path / "best_model.pt",
@@ -47,19 +44,19 @@ def test_the_container_and_the_bare_weights_give_the_same_model(tmp_path: Path, 
         tmp_path / "bare.safetensors",
     ]
 
-    assert all(torch.equal(load(source)(*tracks()), expected) for source in [*sources, _container()])
+    assert all(torch.equal(load(source)(*TRACKS), expected) for source in [*sources, _container()])
 
 
 def test_numpys_arrays_serve_as_well_as_torchs(expected: Tensor) -> None:
-    arrays = {name: value.numpy() for name, value in drawn(MASK).items()}
+    arrays = {name: value.numpy() for name, value in WEIGHTS.items()}
 
-    assert torch.equal(load(arrays)(*tracks()), expected)
+    assert torch.equal(load(arrays)(*TRACKS), expected)
 
 
 def test_a_wrapper_of_parallel_training_is_taken_off(expected: Tensor) -> None:
-    wrapped = {f"module.{name}": value for name, value in drawn(MASK).items()}
+    wrapped = {f"module.{name}": value for name, value in WEIGHTS.items()}
 
-    assert torch.equal(load(wrapped)(*tracks()), expected)
+    assert torch.equal(load(wrapped)(*TRACKS), expected)
 
 
 def test_torchs_newer_spectral_norm_is_understood(expected: Tensor) -> None:
@@ -73,30 +70,28 @@ def test_torchs_newer_spectral_norm_is_understood(expected: Tensor) -> None:
         head, _, last = name.rpartition(".")
         return f"{head}.{new[last]}" if "output_proj" in name and last in new else name
 
-    assert torch.equal(
-        load({renamed(name): value for name, value in drawn(MASK).items()})(*tracks()), expected
-    )
+    assert torch.equal(load({renamed(name): value for name, value in WEIGHTS.items()})(*TRACKS), expected)
 
 
 def test_half_precision_is_widened():
-    halves = {name: value.half() for name, value in drawn("single_L4").items()}
+    halves = {name: value.half() for name, value in SINGLE.items()}
 
-    out = load(halves)(*tracks())
+    out = load(halves)(*TRACKS)
 
     assert out.dtype == torch.float32
-    assert torch.allclose(out, load(drawn("single_L4"))(*tracks()), atol=0.05)
+    assert torch.allclose(out, load(SINGLE)(*TRACKS), atol=0.05)
 
 
 def test_the_model_is_frozen_in_evaluation_mode_and_apart_from_its_source():
-    source = {name: value.clone() for name, value in drawn("single_L4").items()}
+    source = {name: value.clone() for name, value in SINGLE.items()}
     model = load(source)
-    before = model(*tracks())
+    before = model(*TRACKS)
 
     source["output_proj.bias"].fill_(100)
 
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
-    assert torch.equal(model(*tracks()), before)
+    assert torch.equal(model(*TRACKS), before)
 
 
 def test_loading_costs_the_caller_no_random_numbers():
@@ -104,15 +99,15 @@ def test_loading_costs_the_caller_no_random_numbers():
     expected = torch.rand(3)
     torch.manual_seed(1)
 
-    load(drawn("single_L4"))
+    load(SINGLE)
 
     assert torch.equal(torch.rand(3), expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_a_checkpoint_without_any_one_tensor_is_refused_by_its_name(data):
-    weights = dict(tiny(*data.draw(st.sampled_from(KINDS))))
+    weights = dict(data.draw(st.sampled_from([WEIGHTS, PLAIN, SINGLE, COMPOSED])))
     gone = data.draw(st.sampled_from(sorted(weights)))
 
     del weights[gone]
@@ -121,7 +116,7 @@ def test_a_checkpoint_without_any_one_tensor_is_refused_by_its_name(data):
         load(weights)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data(), st.sampled_from([float("nan"), float("inf"), -float("inf")]))
 def test_a_number_that_is_none_is_refused_by_its_name(data, bad):
     weights = dict(tiny(True, "masking"))
@@ -134,7 +129,7 @@ def test_a_number_that_is_none_is_refused_by_its_name(data, bad):
         load(weights)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_another_shape_is_refused_by_its_name(data):
     weights = dict(tiny(True, "masking"))
@@ -148,7 +143,7 @@ def test_another_shape_is_refused_by_its_name(data):
 
 def test_a_tensor_that_nobody_asked_for_is_refused():
     with pytest.raises(CheckpointError, match=r"unexpected creative_agent\.extra"):
-        load({**drawn(MASK), "creative_agent.extra": torch.zeros(1)})
+        load({**WEIGHTS, "creative_agent.extra": torch.zeros(1)})
 
 
 @pytest.mark.parametrize(
@@ -167,7 +162,7 @@ def test_a_tensor_that_nobody_asked_for_is_refused():
 )
 def test_an_older_layout_is_named(name, layout):
     with pytest.raises(CheckpointError, match=f"legacy.*{layout}.*{name}"):
-        load({**drawn("cascade_L4"), name: torch.zeros(1)})
+        load({**PLAIN, name: torch.zeros(1)})
 
 
 @pytest.mark.parametrize(
@@ -176,7 +171,7 @@ def test_an_older_layout_is_named(name, layout):
         {"use_creative_agent": False},
         {"use_compositional_agent": True},
         {"num_transformer_layers": 1},
-        {"num_layers": 6},
+        {"num_layers": 2},
         {"encoding_dim": 64},
     ],
 )
@@ -187,23 +182,23 @@ def test_args_that_contradict_the_weights_are_refused(contradiction):
 
 def test_an_agent_that_was_asked_for_and_is_missing_is_refused():
     with pytest.raises(CheckpointError, match="use_creative_agent"):
-        load({"model_state_dict": drawn("cascade_L4"), "args": ARGS})
+        load({"model_state_dict": PLAIN, "args": ARGS})
 
 
 def test_an_agent_changes_what_comes_out(expected: Tensor) -> None:
-    alone = {name: value for name, value in drawn(MASK).items() if not name.startswith("creative_agent")}
+    alone = {name: value for name, value in WEIGHTS.items() if not name.startswith("creative_agent")}
 
-    assert not torch.allclose(load(alone)(*tracks()), expected, atol=0.1)
+    assert not torch.allclose(load(alone)(*TRACKS), expected, atol=0.01)
 
 
 def test_a_single_stage_needs_no_agent_whatever_its_args_say():
     args = {**ARGS, "num_transformer_layers": 1}
 
-    assert load({"model_state_dict": drawn("single_L4"), "args": args})(*tracks()).shape == (2, 128, 40)
+    assert load({"model_state_dict": SINGLE, "args": args})(*TRACKS).shape == (2, 16, 20)
 
 
 def test_the_number_of_heads_comes_from_the_args(expected: Tensor) -> None:
-    assert not torch.allclose(load(_container(args={**ARGS, "nhead": 4}))(*tracks()), expected, atol=1e-3)
+    assert not torch.allclose(load(_container(args={**ARGS, "nhead": 4}))(*TRACKS), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("heads", [7, 0, -8, "8", True, 8.0])
@@ -253,7 +248,7 @@ class Payload:
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save({"model_state_dict": drawn("single_L4"), "args": Payload()}, tmp_path / "evil.pt")
+    torch.save({"model_state_dict": SINGLE, "args": Payload()}, tmp_path / "evil.pt")
 
     with pytest.raises(CheckpointError, match="read safely"):
         load(tmp_path / "evil.pt")
@@ -262,8 +257,8 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_vectors_that_divide_by_zero_are_refused():
-    weights = dict(drawn("single_L4"))
-    weights["output_proj.weight_u"] = torch.zeros(128)
+    weights = dict(SINGLE)
+    weights["output_proj.weight_u"] = torch.zeros(16)
 
     with pytest.raises(CheckpointError, match="output_proj divide by zero"):
         load(weights)
@@ -271,10 +266,10 @@ def test_vectors_that_divide_by_zero_are_refused():
 
 def test_the_critic_is_told_from_the_model():
     with pytest.raises(CheckpointError, match="critic"):
-        load(drawn("critic"))
+        load(CRITIC)
     with pytest.raises(CheckpointError, match="without a critic"):
         load_critic(_container())
 
-    critic = load_critic(_container(discriminator_state_dict=drawn("critic")))
+    critic = load_critic(_container(discriminator_state_dict=CRITIC))
 
-    assert torch.equal(critic(tracks()[0]), load_critic(drawn("critic"))(tracks()[0]))
+    assert torch.equal(critic(TRACKS[0]), load_critic(CRITIC)(TRACKS[0]))

@@ -15,7 +15,7 @@ from model_container.cascade import load, load_critic
 from model_container.train import main
 from model_container.training import state
 
-TINY = ["--layers=1", "--heads=2", "--seconds=2", "--batch=4", "--lr=0.003", "--patience=0"]
+TINY = ["--layers=1", "--heads=2", "--seconds=1", "--batch=4", "--lr=0.003", "--patience=0"]
 Run = Callable[..., int]
 
 

@@ -17,7 +17,6 @@ from model_container.cascade import Agent, Architecture, build
 DATA = Path(__file__).with_name("data")
 SHAPES: dict[str, dict[str, list[int]]] = json.loads((DATA / "statedict.json").read_text())
 GOLDEN: dict[str, dict[str, Any]] = json.loads((DATA / "golden.json").read_text())
-MODELS = [name for name in SHAPES if name != "critic"]
 
 
 @cache
@@ -27,11 +26,21 @@ def drawn(name: str, seed: int = 1234) -> dict[str, Tensor]:
     return dict(_fixed(SHAPES[name])) | dict(_drawn(SHAPES[name], random))
 
 
+def plain(name: str) -> dict[str, Tensor]:
+    """A state dict of a configuration in which nothing is meant but names and shapes."""
+    return {
+        key: torch.zeros(shape, dtype=torch.int64) if "num_batches" in key else torch.full(shape, 0.01)
+        for key, shape in SHAPES[name].items()
+    }
+
+
 @cache
 def tiny(cascade: bool, agent: Agent | None) -> dict[str, Tensor]:
     """Random weights of a narrow model of one layer a stage: quick to load by the hundred."""
-    architecture = Architecture(cascade=cascade, layers=1, heads=2, dim=16, agent=agent)
-    weights: dict[str, Tensor] = build(architecture).state_dict()
+    architecture = Architecture(cascade=cascade, layers=1, dim=16, agent=agent)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        weights: dict[str, Tensor] = build(architecture).state_dict()
     return weights
 
 
