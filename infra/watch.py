@@ -16,6 +16,8 @@ from infra.service import Service
 from infra.stage import Stage
 
 PUBLISHERS = ("cloudwatch", "budgets")
+METRICS = "Cadenza"
+"""The namespace of what the functions count themselves (lambdas/telemetry.py)."""
 PERIOD = Duration.minutes(5)
 SERVER_ERRORS = 5
 """Answers of 5xx within a period that wake someone: one alone may be a passing fault of AWS."""
@@ -31,6 +33,7 @@ class Watch(Stack):
             *self._function_alarms(),
             *self._api_alarms(),
             *self._endpoint_alarms(),
+            *self._chain_alarms(),
         ]
         self._budget()
         board = dashboard(self, stage, service, self.alarms)
@@ -156,6 +159,26 @@ class Watch(Stack):
             period=PERIOD,
         )
 
+    def _chain_alarms(self) -> list[cloudwatch.Alarm]:
+        hosts = {host for chain in self.stage.chains.values() for host in chain} - {"mock"}
+        return [
+            self._alarm(
+                "BudgetSpent",
+                _told("BudgetRefusals", code="budget_exhausted"),
+                1,
+                "the day's budget of the stage is spent: paid work is refused until midnight UTC",
+            ),
+            *(
+                self._alarm(
+                    f"{host.title()}LeftAlone",
+                    _told("BreakersOpened", backend=host),
+                    1,
+                    f"the host {host} kept failing and is left alone for a while; see BackendFailures",
+                )
+                for host in sorted(hosts)
+            ),
+        ]
+
     def _budget(self) -> None:
         tag = [f"user:cadenza-stage${self.stage.name}"]
         subscriber = budgets.CfnBudget.SubscriberProperty(
@@ -181,6 +204,13 @@ class Watch(Stack):
             ),
             notifications_with_subscribers=notifications,
         )
+
+
+def _told(name: str, **concerns: str) -> cloudwatch.Metric:
+    """An event that a function counted, by what it concerned."""
+    return cloudwatch.Metric(
+        namespace=METRICS, metric_name=name, dimensions_map=concerns, period=PERIOD, statistic="Sum"
+    )
 
 
 def _depth(queue: sqs.Queue) -> cloudwatch.MathExpression:

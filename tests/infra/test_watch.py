@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.conftest import STAGES, Stacks
+from lambdas.telemetry import NAMESPACE
+from tests.infra.conftest import STAGES, Hosted, Stacks
 
 ALARM = "AWS::CloudWatch::Alarm"
 OUTPUTS = ("ApiUrl", "GenerateEndpoint", "MusicBucketName", "TableName", "QueueUrl", "SiteUrl")
@@ -18,7 +19,7 @@ def test_an_alarm_stands_for_each_way_of_failing(dev: Stacks) -> None:
     functions = ("Api", "Conductor", "Courier", "Janitor")
 
     assert set(alarms(dev)) == {
-        *("DeadJobs", "DeadDeliveries", "JobsWait", "ServerErrors", "Latency"),
+        *("DeadJobs", "DeadDeliveries", "JobsWait", "ServerErrors", "Latency", "BudgetSpent"),
         *(f"{name}Errors" for name in functions),
         *(f"{name}Throttles" for name in functions),
     }
@@ -114,3 +115,19 @@ def test_every_function_of_ours_differs_between_stages_in_code_and_processor_alo
         }
 
     assert shape("local") == shape("dev") == shape("prod")
+
+
+def test_each_host_that_may_fail_has_an_alarm_for_when_it_is_left_alone(hosted: Hosted) -> None:
+    found = alarms(hosted("async"))
+
+    assert [name for name in found if name.endswith("LeftAlone")] == ["SagemakerLeftAlone"]
+    alarm = found["SagemakerLeftAlone"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, "BreakersOpened")
+    assert alarm["Dimensions"] == [{"Name": "backend", "Value": "sagemaker"}]
+
+
+def test_a_spent_budget_of_the_stage_is_told_and_a_callers_own_is_not(dev: Stacks) -> None:
+    alarm = alarms(dev)["BudgetSpent"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, "BudgetRefusals")
+    assert alarm["Dimensions"] == [{"Name": "code", "Value": "budget_exhausted"}]
