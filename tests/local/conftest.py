@@ -82,11 +82,17 @@ def made() -> Endpoints:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers that run tests in parallel keep those of one cloud together, so that each is started once.
+    """Workers that run tests in parallel keep those of one cloud together, so that each is started once;
+    those that start what they need by themselves are kept together by file.
 
     First of all such hooks: the one that reads the groups comes early, too.
     """
     for item in items:
-        if item.path.is_relative_to(__file__.rpartition("/")[0]):
-            enforcing = "enforcing_cloud" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("enforcing-cloud" if enforcing else "cloud"))
+        chosen = item.get_closest_marker("xdist_group")
+        if chosen is None and item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    names = getattr(item, "fixturenames", ())
+    return next((name for name in ("enforcing_cloud", "cloud") if name in names), item.path.stem)

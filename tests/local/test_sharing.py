@@ -7,4 +7,4 @@ def test_tests_of_one_cloud_run_on_one_worker(request: pytest.FixtureRequest, wo
     if worker_id == "master":
         pytest.skip("there is only one worker")
 
-    assert request.node.nodeid.endswith("@cloud"), "pytest-xdist does not see the groups"
+    assert request.node.nodeid.endswith("@test_sharing"), "pytest-xdist does not see the groups"
