@@ -23,7 +23,6 @@ from lambdas.http import documents, operations, refusals
 from lambdas.http.admission import Event, admit
 from lambdas.http.callbacks import hear
 from lambdas.http.preferences import Preference, preference
-from lambdas.settings import VERSION
 from lambdas.telemetry import Telemetry
 
 app = APIGatewayRestResolver(enable_validation=True)
@@ -150,14 +149,7 @@ def list_models() -> Answer:
 @app.get("/health", **operations.health())
 def health() -> Answer:
     parts = wiring.api()
-    states = _breakers()
-    view = {
-        "status": "ok" if set(states.values()) <= {Breaker.CLOSED} else "degraded",
-        "version": VERSION,
-        "stage": parts.settings.stage,
-        "models": list(parts.models),
-        "backends": states,
-    }
+    view = documents.condition(parts.settings.stage, parts.models, _breakers())
     return _json(200, view, {"Cache-Control": "no-store"})
 
 

@@ -60,6 +60,16 @@ def catalogue(
     }
 
 
+def condition(stage: str, models: Mapping[str, Model], states: Mapping[str, Breaker]) -> dict[str, Any]:
+    return {
+        "status": "ok" if set(states.values()) <= {Breaker.CLOSED} else "degraded",
+        "version": VERSION,
+        "stage": stage,
+        "models": list(models),
+        "backends": states,
+    }
+
+
 def _model(model: Model, chain: Mapping[str, Breaker]) -> dict[str, Any]:
     return {
         "id": model.id,

@@ -17,6 +17,7 @@ THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": SEC
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb.internal")
 ROUTES = [
     ("POST", "/generate"),
+    ("POST", "/uploads"),
     ("GET", "/jobs"),
     ("GET", "/jobs/job-1"),
     ("PATCH", "/jobs/job-1"),
@@ -24,8 +25,20 @@ ROUTES = [
     ("POST", "/jobs/job-1/cancel"),
     ("GET", "/jobs/job-1/audio"),
 ]
-BODIES = {"POST /generate": BODY, "PATCH /jobs/job-1": '{"favourite": true}'}
-PORTS = ("jobs.get", "jobs.insert", "jobs.replace", "jobs.owned_by", "queue.send", "queue.send_all")
+BODIES = {
+    "POST /generate": BODY,
+    "POST /uploads": '{"filename": "a.wav", "content_type": "audio/wav", "bytes": 9}',
+    "PATCH /jobs/job-1": '{"favourite": true}',
+}
+PORTS = (
+    "ledger.put",
+    "jobs.get",
+    "jobs.insert",
+    "jobs.replace",
+    "jobs.owned_by",
+    "queue.send",
+    "queue.send_all",
+)
 
 
 def invoke(event: Event, left_ms: int = 29_000) -> Answer:
@@ -185,7 +198,7 @@ def test_a_key_whose_first_request_died_is_in_progress_and_then_taken_over(world
     assert [job.job_id for job in world.jobs.rows] == ["job-1"]
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES[2:])
+@pytest.mark.parametrize(("method", "path"), ROUTES[3:])
 def test_somebody_elses_job_looks_as_if_it_never_was(world: World, method: str, path: str) -> None:
     world.jobs.insert(a_finished_job("job-1", owner="somebody"))
     body = BODIES.get(f"{method} {path}")
