@@ -10,6 +10,7 @@ TensorBoard's curves and evaluation.json: the model beside the plain mix of both
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -33,7 +34,7 @@ class Places:
 
 
 def train(recipe: Recipe, places: Places, *, resume: bool) -> None:
-    """Train, keep, evaluate; in every process that torchrun started. Raises TrainingError."""
+    """Train, keep, evaluate; in every process that torchrun started."""
     from model_container.training import state
     from model_container.training.codec import load_codec
     from model_container.training.loop import Loop
@@ -120,7 +121,8 @@ def main(words: list[str] | None = None) -> int:
         places = Places(Path(arguments.songs), Path(arguments.encodec), out, arguments.cache or out / "audio")
         train(recipe, places, resume=arguments.resume)
     except (TrainingError, CheckpointError) as error:
-        print(error, file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # of several processes, which all know of it
+            print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped; the same command with --resume goes on after the last whole epoch.", file=sys.stderr)
