@@ -7,6 +7,8 @@ Knows the machine and what is built from what. Must not know routes or songs.
 """
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -36,6 +38,7 @@ GRACE = 3600  # seconds; SIGTERM waits for the songs that run, and whoever sent 
 def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     logs.configure()
+    signal.signal(signal.SIGTERM, _leave)  # which uvicorn gives back once it has ended what it had
     opening = Opening(partial(_open, options))
     opening.start()
     config = uvicorn.Config(
@@ -46,9 +49,16 @@ def main(arguments: list[str] | None = None) -> int:
         timeout_graceful_shutdown=GRACE,
         server_header=False,
     )
-    uvicorn.Server(config).run()
-    opening.close()
+    try:
+        uvicorn.Server(config).run()
+    finally:
+        if not opening.close():
+            os._exit(0)  # the interpreter would not survive its end within a library that loads
     return 0
+
+
+def _leave(*_: object) -> None:
+    sys.exit(0)
 
 
 def _open(options: argparse.Namespace, running: ExitStack) -> Studio:

@@ -43,10 +43,12 @@ class Opening:
         """Return when it is no longer loading."""
         self._thread.join()
 
-    def close(self) -> None:
-        """Close the studio, once what it makes is made. One that is still loading is given up."""
-        if not self._thread.is_alive():
-            self._opened.close()
+    def close(self) -> bool:
+        """Close the studio, once what it makes is made. False, and no effect, when it is still loading."""
+        if self._thread.is_alive():
+            return False
+        self._opened.close()
+        return True
 
     def studio(self) -> Studio:
         """Raises LoadingError, UnusableError, or ClosedError when it takes nothing more."""

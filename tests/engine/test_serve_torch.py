@@ -45,12 +45,15 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
             if urllib3.request("GET", f"http://127.0.0.1:{port}/ping", retries=False).status == 200:
                 return
         except urllib3.exceptions.HTTPError:
-            time.sleep(0.1)
+            pass  # it does not listen yet
+        time.sleep(0.1)
     raise AssertionError(log.read_text())
 
 
 def test_a_song_is_as_long_as_asked_and_the_same_for_the_same_seed(url: str) -> None:
-    first, second = (urllib3.request("POST", f"{url}/invocations", json=ASKED) for _ in range(2))
+    first, second = (
+        urllib3.request("POST", f"{url}/invocations", json=ASKED, timeout=START_SECONDS) for _ in range(2)
+    )
 
     assert first.status == 200, first.data
     assert first.data == second.data
@@ -59,7 +62,10 @@ def test_a_song_is_as_long_as_asked_and_the_same_for_the_same_seed(url: str) -> 
 
 def test_another_seed_is_another_song(url: str) -> None:
     one, other = (
-        urllib3.request("POST", f"{url}/invocations", json={**ASKED, "seed": seed}).data for seed in (1, 2)
+        urllib3.request(
+            "POST", f"{url}/invocations", json={**ASKED, "seed": seed}, timeout=START_SECONDS
+        ).data
+        for seed in (1, 2)
     )
 
     assert one != other
