@@ -94,12 +94,18 @@ class Endpoints:
         name = _name(properties.get("EndpointName"), logical_id)
         return self._make("endpoint", name, self._configured(properties))
 
-    def change_endpoint(self, endpoint_arn: str, properties: Properties) -> Made:
-        """Another configuration for the same endpoint."""
+    def change_endpoint(self, logical_id: str, endpoint_arn: str, properties: Properties) -> Made:
+        """Another configuration for the same endpoint; another endpoint where its name is another."""
         name = self._name_of("endpoint", endpoint_arn)
-        configured = self._configured(properties)
-        created = self._made["endpoint"].pop(name)["created"]
-        return self._make("endpoint", name, {**configured, "created": created})
+        if properties.get("EndpointName") not in (None, name):
+            another = self.make_endpoint(logical_id, properties)
+            self.forget("endpoint", endpoint_arn)
+            return another
+        former, configured = self._made["endpoint"][name], self._configured(properties)
+        if _mode(former) != _mode(configured):
+            raise Rejected(f"Endpoint {name} is {_mode(former)} and cannot become {_mode(configured)}.")
+        del self._made["endpoint"][name]
+        return self._make("endpoint", name, {**configured, "created": former["created"]})
 
     def forget(self, kind: Kind, resource_arn: str) -> None:
         self._made[kind].pop(self._name_of(kind, resource_arn), None)
@@ -133,6 +139,13 @@ def _name(given: str | None, logical_id: str) -> str:
     if not NAME.fullmatch(name):
         raise Rejected(f"{name!r} is no name for a SageMaker resource: it must match {NAME.pattern}.")
     return name
+
+
+def _mode(record: Mapping[str, Any]) -> str:
+    details = _details(record)
+    if details["serverless"] is not None:
+        return "serverless"
+    return "real-time" if details["asynchronous"] is None else "asynchronous"
 
 
 def _details(record: Mapping[str, Any]) -> dict[str, Any]:

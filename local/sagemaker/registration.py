@@ -64,7 +64,10 @@ def _resources(service: SageMaker) -> dict[str, Handlers]:
         ),
         "AWS::SageMaker::Endpoint": {
             "create": lambda logical_id, properties, _stack: endpoints.make_endpoint(logical_id, properties),
-            "update": lambda made, _old, properties, _stack: endpoints.change_endpoint(made, properties),
+            "update": lambda made, _old, properties, _stack, logical_id: endpoints.change_endpoint(
+                logical_id, made, properties
+            ),
+            "update_with_logical_id": bool,
             "delete": lambda made, _properties: endpoints.forget("endpoint", made),
         },
         "AWS::ApplicationAutoScaling::ScalableTarget": _remembered_by_its_stack(scaling.make_target),

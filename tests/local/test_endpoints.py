@@ -72,7 +72,7 @@ def test_a_song_is_made_behind_the_endpoint(hosted: Hosted) -> None:
 
 
 def test_the_endpoint_is_of_the_mode_that_was_asked_for(hosted: Hosted) -> None:
-    found = hosted.cloud.client("sagemaker").describe_endpoint(EndpointName="cadenza-local")
+    found = hosted.cloud.client("sagemaker").describe_endpoint(EndpointName=f"cadenza-local-{hosted.mode}")
 
     [variant] = found["ProductionVariants"]
     assert ("CurrentServerlessConfig" in variant) == (hosted.mode == "serverless")

@@ -131,6 +131,29 @@ def test_a_model_needs_a_role_and_an_image(made: Endpoints, missing: str) -> Non
         made.make_model("Model", {key: value for key, value in described.items() if key != missing})
 
 
+def changed(made: Endpoints, **properties: Any) -> str:
+    reference = endpoints.arn("endpoint", "serverless")
+    made.make_config("Config", {"EndpointConfigName": "other", **config(serverless(2))})
+    return made.change_endpoint("Endpoint", reference, {"EndpointName": "serverless", **properties})[0]
+
+
+def test_an_endpoint_of_another_name_takes_the_place_of_the_former(made: Endpoints) -> None:
+    reference = changed(made, EndpointName="another", EndpointConfigName="other")
+
+    assert reference == endpoints.arn("endpoint", "another")
+    assert made.find("serverless") is None
+    assert made.find("another") is not None
+
+
+def test_an_endpoint_cannot_become_one_of_another_mode(made: Endpoints) -> None:
+    with pytest.raises(Rejected, match="serverless is serverless and cannot become asynchronous"):
+        changed(made, EndpointConfigName="async")
+
+    found = made.find("serverless")
+    assert found is not None
+    assert found.serverless == 1
+
+
 def test_references_are_what_cloudformation_makes_of_them(made: Endpoints) -> None:
     reference, attributes = made.make_config("SmallConfig", config(INSTANCE))
 
