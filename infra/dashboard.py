@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from infra.inference import VARIANT
 from infra.service import Service
 from infra.stage import Stage
 
@@ -24,6 +25,8 @@ def dashboard(
     board.add_widgets(*_api(service))
     board.add_widgets(*_queues(service))
     board.add_widgets(*_functions(service))
+    if stage.endpoint is not None:
+        board.add_widgets(*_endpoint(stage.endpoint_name))
     return board
 
 
@@ -54,6 +57,27 @@ def _functions(service: Service) -> list[cloudwatch.IWidget]:
         _graph("Duration p95 (ms)", [f.metric_duration(statistic="p95") for f in functions]),
         _graph("Errors", [f.metric_errors() for f in functions]),
         _graph("Throttles", [f.metric_throttles() for f in functions]),
+    ]
+
+
+def _endpoint(name: str) -> list[cloudwatch.IWidget]:
+    """Lines that a mode does not have stay empty: a backlog is of `async` alone."""
+    whole = {"EndpointName": name}
+    variant = {**whole, "VariantName": VARIANT}
+
+    def metric(metric_name: str, dimensions: dict[str, str], statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/SageMaker",
+            metric_name=metric_name,
+            dimensions_map=dimensions,
+            statistic=statistic,
+        )
+
+    failures = ("Invocation4XXErrors", "Invocation5XXErrors", "InvocationFailures", "ExpiredRequests")
+    waiting = ("ApproximateBacklogSize", "ApproximateAgeOfOldestRequest")
+    return [
+        _graph("Endpoint", [metric(each, variant, "Sum") for each in ("Invocations", *failures)]),
+        _graph("Endpoint's backlog", [metric(each, whole, "Maximum") for each in waiting]),
     ]
 
 

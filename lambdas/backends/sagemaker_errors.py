@@ -29,7 +29,9 @@ class _Line:
     after: float = 0.0  # seconds
 
 
-_BUSY = _Line("again", "throttled", "The model's endpoint takes no more songs at the moment.", 5)
+SONG = 30.0  # seconds until a place may be free: a song takes about as long
+
+_BUSY = _Line("again", "throttled", "The model's endpoint takes no more songs at the moment.", SONG)
 _UNWELL = _Line("again", "unavailable", "The model's endpoint is not well at the moment.", 5)
 _BARRED = _Line("elsewhere", "not_allowed", "This deployment may not ask the model's endpoint.")
 _EXPIRED = _Line("again", "credentials_expired", "The deployment's credentials have just expired.", 1)
@@ -94,8 +96,10 @@ def _answered(response: dict[str, Any], seconds: float | None) -> BackendError:
     status, said = response.get("OriginalStatusCode", 0), str(response.get("OriginalMessage") or "")
     told = problem(said)
     if told is not None:
-        kind = TransientError if told.transient else PermanentError
-        return kind(told.code, told.detail[:DETAIL])
+        if not told.transient:
+            return PermanentError(told.code, told.detail[:DETAIL])
+        # Its Retry-After is not passed on.
+        return TransientError(told.code, told.detail[:DETAIL], SONG if status == 503 else 0.0)
     if seconds is not None and any(sign in said.lower() for sign in TOO_LONG):
         detail = f"The song was not made within the {seconds:g} seconds that this endpoint has."
         return HostRefusal("too_slow", detail)

@@ -315,3 +315,11 @@ def test_an_endpoint_that_fails_wakes_someone(hosted: Hosted, mode: str, metrics
         dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
         assert dimensions == {"EndpointName": f"cadenza-dev-{mode}", "VariantName": "AllTraffic"}
         assert alarm["AlarmActions"]
+
+
+def test_the_dashboard_shows_the_endpoint(dev: Stacks, hosted: Hosted) -> None:
+    def shown(stacks: Stacks) -> str:
+        return json.dumps(stacks.properties("Watch", "AWS::CloudWatch::Dashboard"))
+
+    assert "ApproximateBacklogSize" in shown(hosted("async"))
+    assert "AWS/SageMaker" not in shown(dev)

@@ -252,6 +252,21 @@ def test_what_the_container_itself_says_counts(
     assert len(caught.value.detail) <= 300
 
 
+@each("gpu", "serverless")
+@pytest.mark.parametrize(
+    "refusal", [Refusal(400, "ThrottlingException"), model_error(503, wire_error("busy", transient=True))]
+)
+def test_a_full_endpoint_is_left_alone_for_about_a_song(
+    site: Site, backend: SageMakerBackend, refusal: Refusal
+) -> None:
+    site.endpoint.refusals = [refusal]
+
+    with pytest.raises(TransientError) as caught:
+        backend.start(site.work())
+
+    assert caught.value.retry_after == 30
+
+
 @pytest.mark.parametrize(
     ("site", "kind", "code"),
     [("serverless", HostRefusal, "too_slow"), ("gpu", TransientError, "container_failed")],
