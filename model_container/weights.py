@@ -29,10 +29,19 @@ REVISIONS = {
     "musicgen-medium": "main",
     "musicgen-large": "main",
     "musicgen-melody": "main",
+    "musicgen-melody-large": "main",
     "musicgen-stereo-small": "main",
     "musicgen-stereo-medium": "main",
     "musicgen-stereo-large": "main",
     "musicgen-stereo-melody": "main",
+    "musicgen-stereo-melody-large": "main",
+}
+
+# What the two-track model hears and speaks through, at 24 kHz.
+CODECS = {"encodec_24khz": "main"}
+LICENCES = {
+    **dict.fromkeys(REVISIONS, "CC-BY-NC-4.0: for non-commercial use only"),
+    "encodec_24khz": "published without a licence of its weights: clear them before any commercial use",
 }
 
 
@@ -75,7 +84,7 @@ def fetch(model: str, folder: Path, hub: str = HUB, tell: Tell = lambda *_: None
     folder.mkdir(parents=True, exist_ok=True)
     with urllib3.PoolManager(timeout=TIMEOUT) as http:
         try:
-            about = _get(http, f"{hub}/api/models/{name}/revision/{REVISIONS[model]}?blobs=true")
+            about = _get(http, f"{hub}/api/models/{name}/revision/{(REVISIONS | CODECS)[model]}?blobs=true")
             repository = Repository.model_validate_json(about.data)
             files = repository.files()
         except ValidationError as error:
@@ -160,10 +169,10 @@ def show(name: str, had: int, size: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m model_container.weights", description=__doc__)
-    parser.add_argument("model", choices=REVISIONS, metavar="MODEL", help=", ".join(REVISIONS))
+    parser.add_argument("model", choices=LICENCES, metavar="MODEL", help=", ".join(LICENCES))
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
-    print(f"{arguments.model} is CC-BY-NC-4.0: for non-commercial use only.")
+    print(f"{arguments.model} is {LICENCES[arguments.model]}.")
     try:
         commit = fetch(arguments.model, arguments.folder, os.environ.get("HF_ENDPOINT", HUB), show)
     except FetchError as error:

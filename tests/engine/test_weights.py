@@ -13,11 +13,11 @@ import pytest
 
 from lambdas.core.models import MUSICGEN
 from model_container import weights
-from model_container.weights import REVISIONS, FetchError, fetch
+from model_container.weights import CODECS, REVISIONS, FetchError, fetch
 from tests.engine import tiny
 
 COMMIT = REVISIONS["musicgen-small"]
-REPOSITORY = "facebook/musicgen-small"
+REPOSITORY, CODEC = "facebook/musicgen-small", "facebook/encodec_24khz"
 
 
 @dataclass
@@ -52,10 +52,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         self.hub.requests.append((self.command, path, self.headers["range"]))
-        if path == f"/api/models/{REPOSITORY}/revision/{COMMIT}":
+        if path in (
+            f"/api/models/{REPOSITORY}/revision/{COMMIT}",
+            f"/api/models/{CODEC}/revision/{CODECS['encodec_24khz']}",
+        ):
             siblings = [self.hub.sibling(name) for name in self.hub.files]
             self.tell({"_id": "1", "id": REPOSITORY, "sha": COMMIT, "siblings": siblings})
-        elif path.startswith(f"/{REPOSITORY}/resolve/{COMMIT}/"):
+        elif path.startswith((f"/{REPOSITORY}/resolve/{COMMIT}/", f"/{CODEC}/resolve/{COMMIT}/")):
             self.send(path.rpartition("/")[2])
         else:
             self.head(404, 0, {"X-Error-Code": "RepoNotFound"})
@@ -165,6 +168,16 @@ def test_what_the_hub_does_not_have_is_one_line(hub: Hub, tmp_path: Path) -> Non
         fetch("musicgen-large", tmp_path / "weights", hub.url)
 
     assert "\n" not in str(caught.value)
+
+
+def test_encodec_is_fetched_from_its_own_repository(hub: Hub, tmp_path: Path) -> None:
+    del hub.files["tokenizer.json"]
+
+    commit = fetch("encodec_24khz", tmp_path / "encodec", hub.url)
+
+    assert commit == COMMIT
+    assert (tmp_path / "encodec/model.safetensors").read_bytes() == hub.files["model.safetensors"]
+    assert (tmp_path / "encodec/REVISION").read_text() == f"{CODEC} {COMMIT}\n"
 
 
 def test_the_catalogue_names_the_revisions_that_are_fetched() -> None:
