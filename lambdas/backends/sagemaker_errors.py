@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from pydantic import ValidationError
 
 from lambdas.backends.wire import DETAIL, Problem, Refusal
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Unfit
 
 Kind = Literal["again", "elsewhere"]
 
@@ -102,7 +102,7 @@ def _answered(response: dict[str, Any], seconds: float | None) -> BackendError:
         return TransientError(told.code, told.detail[:DETAIL], SONG if status == 503 else 0.0)
     if seconds is not None and any(sign in said.lower() for sign in TOO_LONG):
         detail = f"The song was not made within the {seconds:g} seconds that this endpoint has."
-        return HostRefusal("too_slow", detail)
+        return Unfit("too_slow", detail)
     if status == 0 or status >= 500 or status in WORTH_ANOTHER_TRY:
         return TransientError("container_failed", "The model's container failed.", 5)
     return PermanentError("container_refused", f"The model's container refused this song ({status}).")

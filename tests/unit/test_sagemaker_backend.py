@@ -269,7 +269,7 @@ def test_a_full_endpoint_is_left_alone_for_about_a_song(
 
 @pytest.mark.parametrize(
     ("site", "kind", "code"),
-    [("serverless", HostRefusal, "too_slow"), ("gpu", TransientError, "container_failed")],
+    [("serverless", Unfit, "too_slow"), ("gpu", TransientError, "container_failed")],
     indirect=["site"],
 )
 def test_a_song_that_a_minute_was_too_short_for_is_not_tried_there_again(
