@@ -1,4 +1,7 @@
-"""Two uploads become a song by the two-track model's server behind the emulated SageMaker, in each mode."""
+"""Two uploads become a song by the two-track model's server behind the emulated SageMaker, in each mode.
+
+Every IAM policy is enforced, so that a right that someone on the way lacks stops the song.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +40,12 @@ def hosted(
     request: pytest.FixtureRequest, folder: Path, checkpoint: Checkpoint, address: str
 ) -> Iterator[Caller]:
     hosting = Hosting(checkpoint, request.param)
-    cloud = LocalCloud(folder / "cloud", context=hosting.context(), containers=hosting.containers(address))
+    cloud = LocalCloud(
+        folder / "cloud",
+        auth=True,
+        context=hosting.context(),
+        containers=hosting.containers(address),
+    )
     with cloud, Caller(cloud.api_url) as api:
         yield api
 
