@@ -10,6 +10,7 @@ from lambdas.core.errors import TransientError
 
 LARGEST = 64 << 10  # bytes
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
+RETRIES = urllib3.Retry(total=1, redirect=0, status=0, respect_retry_after_header=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ def look(link: str) -> Seen | None:
     """Raises TransientError; a link that is refused may have died with its signer's session."""
     try:
         answer = urllib3.request(
-            "GET", link, timeout=TIMEOUT, retries=1, redirect=False, preload_content=False
+            "GET", link, timeout=TIMEOUT, retries=RETRIES, redirect=False, preload_content=False
         )
         body = answer.read(LARGEST + 1)
         answer.release_conn()

@@ -1,9 +1,13 @@
 """Publishing a model's folder to a bucket, with S3 as an emulator plays it."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -241,3 +245,45 @@ def test_what_cannot_be_published_gets_one_line(
     assert done.returncode != 0
     assert said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    """A hub with one checkpoint of no sense."""
+    files = {"config.json": b"{}", "model.safetensors": b"weights"}
+    commit = "4c8334b02c6ec4e8664a91979669a501ec497792"
+
+    def sibling(name: str, data: bytes) -> dict[str, object]:
+        blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        large = {"lfs": {"sha256": hashlib.sha256(data).hexdigest()}} if name.startswith("model") else {}
+        return {"rfilename": name, "size": len(data), "blobId": blob, **large}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            about = {"sha": commit, "siblings": [sibling(*each) for each in files.items()]}
+            name = self.path.rpartition("/")[2]
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(files.get(name) or json.dumps(about).encode())
+
+        def log_message(self, format: str, *arguments: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_model_is_fetched_by_its_name_and_kept_and_its_licence_said(hub: str, tmp_path: Path) -> None:
+    env = {**os.environ, "HF_ENDPOINT": hub, "NO_PROXY": "127.0.0.1"}
+    words = ["musicgen-small", "s3://music/small", "--kept", str(tmp_path)]
+    command = [sys.executable, "-m", "model_container.publish", *words]
+
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    assert (tmp_path / "musicgen-small/model.safetensors").read_bytes() == b"weights"
+    assert "non-commercial" in done.stdout
+    assert done.stderr.splitlines()[-1].endswith("an endpoint plays packed folders: add --pack.")
