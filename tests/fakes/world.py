@@ -88,7 +88,7 @@ class World:
         jobs, queue = wire("jobs", self.jobs), wire("queue", self.queue)
         objects, links = wire("objects", self.objects), wire("links", self.objects)
         ledger, deliveries = wire("ledger", self.ledger), wire("deliveries", self.deliveries)
-        hosts = {name: wire(name, host) for name, host in self.hosts.items()}
+        hosts = self.backends = {name: wire(name, host) for name, host in self.hosts.items()}
         self.uploads = Uploads(wire("inbox", self.objects), ledger, clock)
         self.spending = Spending(ledger, clock, self.ceilings, self._tell)
         self.submitter = Submitter(

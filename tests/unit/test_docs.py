@@ -94,7 +94,7 @@ def test_the_example_of_a_backend_has_ten_lines_and_makes_music():
     example, made = textwrap.dedent(found[1]), dict[str, Any]()
     exec(example, dict(IMPORTED), made)
     world = World("first")
-    world.conductor.asking.backends["first"] = made["Hum"](world.objects.send)
+    world.backends["first"] = made["Hum"](world.objects.send)
 
     (job_id,) = world.submit()
     world.turn()
