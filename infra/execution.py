@@ -98,21 +98,25 @@ def execution_role(
         Right("KeepLog", LOG, [log, f"{log}:log-stream:*"]),
         *others,
     ]
-    statements = [
-        iam.PolicyStatement(sid=each.name, actions=list(each.actions), resources=list(each.resources))
-        for each in rights
-    ]
-    role = iam.Role(
-        scope,
-        "Role",
-        assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-        inline_policies={"Endpoint": iam.PolicyDocument(statements=[listing, *statements])},
-    )
+    role = _role(scope, [listing, *(_statement(right) for right in rights)])
     _accept(role, "*", "Logging in to ECR is an action that knows no resources.")
     _accept(role, f"{its_weights.finding}/{its_weights.prefix}*", "A model is all files below its prefix.")
     streams = f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:{group}:log-stream:*"
     _accept(role, streams, "SageMaker names the streams of the log by itself.")
     return role
+
+
+def _statement(right: Right) -> iam.PolicyStatement:
+    return iam.PolicyStatement(sid=right.name, actions=list(right.actions), resources=list(right.resources))
+
+
+def _role(scope: Construct, statements: Sequence[iam.PolicyStatement]) -> iam.Role:
+    return iam.Role(
+        scope,
+        "Role",
+        assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+        inline_policies={"Endpoint": iam.PolicyDocument(statements=list(statements))},
+    )
 
 
 def answering(data: Data, notices: Notices) -> list[Right]:

@@ -24,16 +24,8 @@ def scale_from_zero(
     scope: Construct, endpoint: sagemaker.CfnEndpoint, variant: str, *, most: int
 ) -> cloudwatch.CfnAlarm:
     """Returns the alarm that a song waits while no instance is there."""
-    target = scaling.CfnScalableTarget(
-        scope,
-        "Instances",
-        service_namespace="sagemaker",
-        scalable_dimension="sagemaker:variant:DesiredInstanceCount",
-        resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{variant}",
-        min_capacity=0,
-        max_capacity=most,
-    )
     name = endpoint.attr_endpoint_name
+    target = _instances(scope, f"endpoint/{name}/variant/{variant}", most)
     _policy(scope, "Backlog", target, target_tracking_scaling_policy_configuration=_tracking(name))
     step = _policy(scope, "FirstInstance", target, step_scaling_policy_configuration=_step())
     return cloudwatch.CfnAlarm(
@@ -50,6 +42,18 @@ def scale_from_zero(
         comparison_operator="GreaterThanOrEqualToThreshold",
         treat_missing_data="missing",
         alarm_actions=[step.ref],
+    )
+
+
+def _instances(scope: Construct, resource: str, most: int) -> scaling.CfnScalableTarget:
+    return scaling.CfnScalableTarget(
+        scope,
+        "Instances",
+        service_namespace="sagemaker",
+        scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+        resource_id=resource,
+        min_capacity=0,
+        max_capacity=most,
     )
 
 

@@ -18,9 +18,10 @@ from lambdas.backends.mock import silence
 from lambdas.backends.progress import Seen
 from lambdas.backends.sagemaker import SageMakerBackend
 from lambdas.core.errors import TransientError
-from lambdas.core.ports import Clock
+from lambdas.core.ports import Clock, Work
 from lambdas.settings import HostingMode, SageMakerSettings
-from tests.fakes.examples import PIECE
+from tests.fakes.examples import NOW, PIECE, a_work
+from tests.fakes.stores import MemoryObjects, Time
 
 Put = Callable[[str, bytes], object]
 NAME = "cadenza-test"
@@ -166,6 +167,22 @@ def client(url: str, patience: float = 20) -> Any:
         aws_secret_access_key="test",
         config=config,
     )
+
+
+def wire_error(code: str, *, transient: bool) -> str:
+    return json.dumps({"error": {"code": code, "detail": "d" * 1000, "transient": transient}})
+
+
+class Site:
+    """A backend, its endpoint, and the world around them."""
+
+    def __init__(self, mode: HostingMode) -> None:
+        self.time = Time(NOW)
+        self.objects = MemoryObjects(self.time)
+        self.endpoint = Endpoint(mode, self.objects.send)
+
+    def work(self, **changes: object) -> Work:
+        return a_work(self.objects, 1, PIECE.but(**{"model": "musicgen-small", "duration": 2.0, **changes}))
 
 
 def serving(mode: HostingMode) -> Callable[[Put, Clock], SageMakerBackend]:
