@@ -21,7 +21,7 @@ HOSTED  = $(foreach each,MODEL WEIGHTS CHECKPOINT ENCODEC ENDPOINT,$(if $($(each
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):[^#]*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence]; MODEL=musicgen-small WEIGHTS=dir or MODEL=cascade CHECKPOINT=file ENCODEC=dir [ENDPOINT=async|gpu|serverless]
+run: development  ## run Cadenza on this machine [PORT=4600] [MOCK=silence]; MODEL=musicgen-small WEIGHTS=dir or MODEL=cascade CHECKPOINT=file ENCODEC=dir [ENDPOINT=gpu|async|serverless]
 	@exec $(PY) -m local --port $(PORT) --folder $(FOLDER) $(CONTEXT) $(HOSTED)
 
 weights: development  ## fetch a model's published weights [MODEL=musicgen-small] [WEIGHTS=dir]

@@ -13,14 +13,15 @@ from local.checkpoints import CASCADE, Checkpoint
 MODES = ("async", "gpu", "serverless")
 LICENCE = "CC-BY-NC-4.0"  # of every published MusicGen
 ANY_ENDPOINT = "*"
+OWN_MACHINE = "ml.laptop.own"  # has no price
 
 
 @dataclass(frozen=True)
 class Hosting:
-    """mode: one of MODES; what a stage calls its endpoint."""
+    """mode: one of MODES; what a stage calls its endpoint. In `gpu`, the usual one here, a song can be stopped."""
 
     checkpoint: Checkpoint
-    mode: str = "async"
+    mode: str = "gpu"
 
     @property
     def licence(self) -> str | None:
@@ -32,6 +33,7 @@ class Hosting:
         return {
             "endpoint": self.mode,
             "endpoint_model": self.checkpoint.model,
+            "endpoint_instance": OWN_MACHINE,
             # No image is built where no container is run.
             "endpoint_image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/cadenza:local",
             "accepted_licences": [self.licence] if self.licence else [],

@@ -50,6 +50,7 @@ PATIENCE = {"async": 20.0, "gpu": 20.0, "serverless": 75.0}
 
 UNHEARD = {"async": "Waiting for an instance", "gpu": "Waiting for a turn", "serverless": "Making music"}
 UNHEARD_CHECK = 10.0  # seconds; a notice makes an earlier one
+BEGUN_CHECK = 2.0  # seconds; no notice comes of what was begun and left
 
 Read = Callable[[str], bytes | None]  # a key of the bucket that SageMaker stores answers in
 
@@ -138,7 +139,7 @@ class SageMakerBackend:
         said = self._invoke(work.id, body | {"respond_async": True, "deadline_s": 3600})
         if _state(said, work.id) is None:
             raise TransientError("bad_answer", "The model's container answers without sense.")
-        return self._receipt(work).ticket(2.0)
+        return self._receipt(work).ticket(BEGUN_CHECK)
 
     def _play(self, work: Work, body: dict[str, object]) -> Ticket:
         self._refuse_what_is_too_long(work)
@@ -227,7 +228,7 @@ def _state(said: bytes, id: str) -> State | None:
 
 def _running(state: State | None, mode: str) -> Running:
     if state is None:
-        return Running(0.0, UNHEARD[mode], UNHEARD_CHECK)
+        return Running(0.0, UNHEARD[mode], BEGUN_CHECK if mode == "gpu" else UNHEARD_CHECK)
     running = meaning(state)
     return running if isinstance(running, Running) else Running(state.progress)
 
