@@ -32,6 +32,7 @@ class Store:
 
     def __init__(self) -> None:
         self.files: dict[str, list[bytes]] = {}
+        self.order: list[str] = []  # paths, as files came
         self.status = 200
         self.refusals: dict[str, int] = {}  # path → answers of 503 that are still to come
         store = self
@@ -43,6 +44,7 @@ class Store:
                     store.refusals[self.path] -= 1
                     return self._answer(503, b"")
                 store.files.setdefault(self.path, []).append(data)
+                store.order.append(self.path)
                 self._answer(store.status, b"")
 
             def do_GET(self) -> None:

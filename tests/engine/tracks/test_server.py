@@ -88,6 +88,7 @@ def test_a_clip_lies_at_its_address_before_its_end_is_told(service: Service, sto
     answer = service.post("/invocations", clip(store, id="c1", **delivered(store)))
 
     *before, last = states(store)
+    assert store.order[-2:] == ["/clip", "/progress"]
     assert before
     assert all(state["status"] == "running" and state["report"] is None for state in before)
     assert answer.json() == last
