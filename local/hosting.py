@@ -10,7 +10,7 @@ from typing import Any
 from local import ACCOUNT, REGION
 from local.checkpoints import CASCADE, Checkpoint
 
-MODES = ("async", "gpu", "serverless")
+MODES = ("gpu", "async", "serverless")
 LICENCE = "CC-BY-NC-4.0"  # of every published MusicGen
 ANY_ENDPOINT = "*"
 OWN_MACHINE = "ml.laptop.own"  # has no price
@@ -18,7 +18,7 @@ OWN_MACHINE = "ml.laptop.own"  # has no price
 
 @dataclass(frozen=True)
 class Hosting:
-    """mode: one of MODES; what a stage calls its endpoint. In `gpu`, the usual one here, a song can be stopped."""
+    """mode: one of MODES; what a stage calls its endpoint. In `gpu` a song can be stopped."""
 
     checkpoint: Checkpoint
     mode: str = "gpu"
