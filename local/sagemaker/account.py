@@ -1,6 +1,6 @@
 """What SageMaker does elsewhere in the account: reads inputs, writes outputs, tells topics.
 
-Speaks to the emulated cloud over HTTP, as the account's root user: the emulator lets nobody be a service.
+Speaks to the emulated cloud over HTTP, with the credentials of the model's execution role.
 """
 
 import functools
@@ -19,8 +19,15 @@ _making = Lock()  # boto3's clients may be shared by threads, but not be made by
 
 
 class Account:
-    def __init__(self, endpoint: str, key: str, secret: str) -> None:
-        self._session: Any = boto3.Session(key, secret, region_name=REGION)
+    """`credentials` as the environment of a function names them."""
+
+    def __init__(self, endpoint: str, credentials: Mapping[str, str]) -> None:
+        self._session: Any = boto3.Session(
+            credentials["AWS_ACCESS_KEY_ID"],
+            credentials["AWS_SECRET_ACCESS_KEY"],
+            credentials["AWS_SESSION_TOKEN"] or None,
+            region_name=REGION,
+        )
         self._endpoint = endpoint
 
     def read(self, location: str) -> bytes:

@@ -31,7 +31,8 @@ logger = logging.getLogger("sagemaker")
 
 
 class Queue:
-    """`address` says where an endpoint's container answers, None while there is none.
+    """`address` says where an endpoint's container answers, None while there is none; `account` is what a
+    role may do elsewhere.
 
     Not thread-safe: everything but `state` belongs to the event loop.
     """
@@ -39,7 +40,7 @@ class Queue:
     def __init__(
         self,
         endpoints: Endpoints,
-        account: Account,
+        account: Callable[[str], Account],
         address: Callable[[str], str | None],
         threads: Executor,
     ) -> None:
@@ -80,23 +81,23 @@ class Queue:
         endpoint = self._endpoints.find(request.endpoint)
         try:
             if endpoint is not None and endpoint.asynchronous is not None:
-                await self._infer(request, endpoint.asynchronous)
+                await self._infer(request, endpoint, endpoint.asynchronous)
         except Exception:
             logger.exception("%s was given up", request.inference_id)
         del self._waiting[request.output]
 
-    async def _infer(self, request: Request, rules: Asynchronous) -> None:
+    async def _infer(self, request: Request, endpoint: Endpoint, rules: Asynchronous) -> None:
         address = self._address(request.endpoint) or ""
         turn = self._turn(request.endpoint, rules.concurrency if address else 0)
-        call = asyncio.get_running_loop().run_in_executor
+        call, account = asyncio.get_running_loop().run_in_executor, self._account(endpoint.role)
         try:
             await asyncio.wait_for(turn.acquire(), max(0.0, request.expires - time.time()))
         except TimeoutError:
             expired = Failure(EXPIRED, status="Expired")
-            await call(self._threads, fail, request, rules, expired, self._account)
+            await call(self._threads, fail, request, rules, expired, account)
             return
         try:
-            await call(self._threads, infer, request, rules, address, self._account)
+            await call(self._threads, infer, request, rules, address, account)
         finally:
             turn.release()
 

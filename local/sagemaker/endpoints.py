@@ -44,6 +44,7 @@ class Endpoint:
 
     name: str
     config: str
+    role: str
     variant: str
     instances: int
     serverless: int | None
@@ -88,7 +89,8 @@ class Endpoints:
         if model not in self._made["model"]:
             raise Rejected(f"Could not find model {arn('model', str(model))}.")
         read_config(properties)
-        return self._make("endpoint-config", name, {"properties": dict(properties)})
+        role = self._made["model"][model]["properties"]["ExecutionRoleArn"]
+        return self._make("endpoint-config", name, {"properties": dict(properties), "role": role})
 
     def make_endpoint(self, logical_id: str, properties: Properties) -> Made:
         name = _name(properties.get("EndpointName"), logical_id)
@@ -126,7 +128,7 @@ class Endpoints:
         if found is None:
             raise Rejected(f"Could not find endpoint configuration {arn('endpoint-config', str(config))}.")
         now = time.time()
-        return {"config": config, "properties": found["properties"], "created": now, "modified": now}
+        return {"config": config, **found, "created": now, "modified": now}
 
 
 def arn(kind: Kind, name: str) -> str:
@@ -149,7 +151,7 @@ def _mode(record: Mapping[str, Any]) -> str:
 
 
 def _details(record: Mapping[str, Any]) -> dict[str, Any]:
-    own = {key: record[key] for key in ("config", "created", "modified")}
+    own = {key: record[key] for key in ("config", "role", "created", "modified")}
     return own | read_config(record["properties"])
 
 

@@ -2,19 +2,21 @@
 
 Private points of the emulator that this leans on (pinned, held by tests/local/test_sagemaker_standin.py):
 `SERVICE_HANDLERS`, `_loaded_modules`, `_state_map` and `_enforce_data_plane` in `ministack.app`,
-`SERVICE_PATTERNS` in `ministack.core.router`, `_RESOURCE_HANDLERS` in
-`ministack.services.cloudformation.provisioners`.
+`SERVICE_PATTERNS` in `ministack.core.router`, `execution_credentials` in `ministack.core.lambda_runtime`,
+`_RESOURCE_HANDLERS` in `ministack.services.cloudformation.provisioners`.
 """
 
+import functools
 import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack import app as emulator
-from ministack.core import router
+from ministack.core import lambda_runtime, router
 from ministack.services.cloudformation import provisioners
 
+from local import ACCOUNT, REGION
 from local.sagemaker.account import Account
 from local.sagemaker.answers import Answer
 from local.sagemaker.endpoints import Kind, Made, Properties
@@ -30,11 +32,11 @@ Handlers = dict[str, Callable[..., Any]]
 
 def register(environment: Mapping[str, str]) -> SageMaker:
     """The service, in place before the emulator reads its state."""
-    account = Account(
-        environment["AWS_ENDPOINT_URL"],
-        environment["AWS_ACCESS_KEY_ID"],
-        environment["AWS_SECRET_ACCESS_KEY"],
-    )
+
+    @functools.cache
+    def account(role: str) -> Account:
+        return Account(environment["AWS_ENDPOINT_URL"], _credentials(role))
+
     service = SageMaker(account, json.loads(environment.get(CONTAINERS, "{}")), _authorize)
     # Without this, every service that botocore knows would be read once to find that this is one.
     router.SERVICE_PATTERNS[NAME] = {"target_prefixes": [TARGET]}
@@ -43,6 +45,15 @@ def register(environment: Mapping[str, str]) -> SageMaker:
     emulator._state_map[NAME] = NAME
     provisioners._RESOURCE_HANDLERS.update(_resources(service))
     return service
+
+
+def _credentials(role: str) -> dict[str, str]:
+    """The emulator lends roles to functions alone, so SageMaker is one."""
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
+    lent: dict[str, str] = lambda_runtime.execution_credentials(
+        {"FunctionArn": function, "FunctionName": NAME, "Role": role}
+    )
+    return lent
 
 
 def _authorize(

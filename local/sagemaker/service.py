@@ -26,9 +26,14 @@ THREADS = 256
 
 
 class SageMaker:
-    """`containers`: where the containers of endpoints answer, by patterns of the endpoints' names."""
+    """`containers`: where the containers of endpoints answer, by patterns of the endpoints' names.
 
-    def __init__(self, account: Account, containers: Mapping[str, str], authorize: Authorize) -> None:
+    account: what an execution role may do elsewhere.
+    """
+
+    def __init__(
+        self, account: Callable[[str], Account], containers: Mapping[str, str], authorize: Authorize
+    ) -> None:
         self._containers, self._authorize = containers, authorize
         self.endpoints = Endpoints()
         threads = ThreadPoolExecutor(THREADS, "sagemaker")

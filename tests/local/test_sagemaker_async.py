@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local import REGION
+from local.sagemaker.account import Account
 from local.sagemaker.asynchronous import Queue
 from local.sagemaker.endpoints import Endpoints
 from tests.local import standin
@@ -117,7 +118,7 @@ def test_a_container_that_outlasts_its_time_fails_the_asynchronous_request(
     assert "timed out while waiting for a response" in message["failureReason"]
 
 
-class Telling:
+class Telling(Account):
     """An account of which only what is written and told is of interest."""
 
     def __init__(self) -> None:
@@ -136,7 +137,7 @@ def test_a_request_that_waited_too_long_expires_and_is_told_so(made: Endpoints) 
 
     async def resume() -> None:
         with ThreadPoolExecutor(1) as threads:
-            queue = Queue(made, account, lambda _: None, threads)  # type: ignore[arg-type]
+            queue = Queue(made, lambda _: account, lambda _: None, threads)
             queue.restore([waiting])
             queue.resume()
             while queue.state():

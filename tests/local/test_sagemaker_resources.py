@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ from local.sagemaker.scaling import Scaling
 from tests.local import fake_container, standin
 from tests.local.standin import INSTANCE, asynchronous, config, serverless, variant
 
-GPU = Endpoint("gpu", "config", "AllTraffic", 1, None, None, 0, 0)
+GPU = Endpoint("gpu", "config", "role", "AllTraffic", 1, None, None, 0, 0)
 
 
 def test_endpoints_and_what_they_were_asked_outlive_the_process(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_endpoints_and_what_they_were_asked_outlive_the_process(tmp_path: Path) 
     assert answer["ContentType"] == "audio/wav"
 
 
-def test_only_whom_a_policy_names_may_invoke_an_endpoint(tmp_path: Path) -> None:
+def test_only_whom_a_policy_names_may_invoke_an_endpoint_or_store_its_answers(tmp_path: Path) -> None:
     arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/gpu"
     grant = {"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": arn}
     with (
@@ -59,9 +60,14 @@ def test_only_whom_a_policy_names_may_invoke_an_endpoint(tmp_path: Path) -> None
         answer = granted.invoke_endpoint(EndpointName="gpu", Body=b"{}")
         elsewhere = _code(lambda: granted.invoke_endpoint(EndpointName="dead", Body=b"{}"))
         refused = _code(lambda: stranger.invoke_endpoint(EndpointName="gpu", Body=b"{}"))
+        queued = standin.work(emulator).ask()
+        while "was given up" not in emulator.log.read_text():
+            time.sleep(standin.PAUSE)
+        stored = standin.work(emulator).object(queued["OutputLocation"])
 
     assert answer["Body"].read() == b"made"
     assert [elsewhere, refused] == ["AccessDeniedException"] * 2
+    assert stored is None
 
 
 def _user(emulator: Emulator, name: str, statements: list[dict[str, str]]) -> Any:

@@ -17,10 +17,11 @@ from tests.local.standin import Invoke, refused
 PRIVATE_POINTS = """
 import inspect, json
 from ministack import app
-from ministack.core import router
+from ministack.core import lambda_runtime, router
 from ministack.services.cloudformation import provisioners
 router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
 target = {"x-amz-target": "SageMaker.DescribeEndpoint"}
+function = "arn:aws:lambda:us-east-1:000000000000:function:f"
 signed = {"authorization": "Credential=a/b/c/sagemaker/d"}
 def names(function): return list(inspect.signature(function).parameters)
 queue = provisioners._RESOURCE_HANDLERS["AWS::SQS::Queue"]
@@ -30,6 +31,7 @@ print(json.dumps({
     "described": router.detect_service("POST", "/", target, {}),
     "state": app._state_map["sqs"],
     "modules": isinstance(app._loaded_modules, dict),
+    "lent": lambda_runtime.execution_credentials({"FunctionArn": function, "Role": "r"}),
     "enforce": names(app._enforce_data_plane)[:6],
     "create": len(names(queue["create"])),
     "delete": len(names(queue["delete"])),
@@ -49,6 +51,11 @@ def test_the_emulators_private_points_are_where_the_stand_in_registers_itself() 
         "described": "sagemaker",
         "state": "sqs",
         "modules": True,
+        "lent": {
+            "AWS_ACCESS_KEY_ID": "000000000000",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SESSION_TOKEN": "",
+        },
         "enforce": ["service", "iam_action", "headers", "query_params", "request_id", "resource_arn"],
         "create": 3,
         "delete": 2,
