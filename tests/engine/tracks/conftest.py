@@ -1,17 +1,23 @@
 """Tiny two-track models, and the reference that their parts are held against."""
 
-from collections.abc import Callable
+import pytest
+
+pytest.importorskip("torch", reason="model_container/requirements-dev.txt is not installed")
+
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 from model_container.cascade import Agent
 from model_container.pack import pack
+from model_container.tracks.model import TrackModel
 from tests.engine import tiny_tracks
+from tests.engine.serving import Service
+from tests.engine.tracks.serving import Held, serving_tracks
 
 Folders = Callable[..., Path]
 VARIANTS: dict[str, tuple[Agent | None, bool]] = {
@@ -63,3 +69,29 @@ def published(track_checkpoints: Folders) -> Any:
 
 def noise(samples: int, seed: int = 0, batch: int = 2) -> np.ndarray:
     return (np.random.default_rng(seed).standard_normal((batch, samples)) / 5).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(track_packs: Folders) -> TrackModel:
+    return TrackModel.load(track_packs())
+
+
+@pytest.fixture
+def service(model: TrackModel) -> Iterator[Service]:
+    with serving_tracks(model) as running:
+        yield running
+
+
+@pytest.fixture
+def held(model: TrackModel) -> Iterator[Held]:
+    network = Held(model.network)
+    yield network
+    network.let_go()
+
+
+@pytest.fixture
+def slow(model: TrackModel, held: Held) -> Iterator[Service]:
+    """One that makes clips only when it is let go, with room for one more."""
+    with serving_tracks(TrackModel(model.codec, held, "cpu")) as running:
+        yield running
+        held.let_go()

@@ -1,6 +1,7 @@
 """A running server of the two-track model, tracks to ask it with, and a model that can be held back."""
 
 import io
+import json
 import threading
 import wave
 from contextlib import AbstractContextManager
@@ -59,3 +60,11 @@ def clip(store: Store, **changes: Any) -> dict[str, Any]:
     store.files["/track1"], store.files["/track2"] = [recording(3)], [recording(3, 660, 44_100, 2)]
     tracks = [{"url": f"{store.url}/track1"}, {"url": f"{store.url}/track2", "start_time": 0.5}]
     return {"tracks": tracks, "duration": 2.0, **changes}
+
+
+def states(store: Store) -> list[dict[str, Any]]:
+    return [json.loads(data) for data in store.files["/progress"]]
+
+
+def delivered(store: Store) -> dict[str, str]:
+    return {"output_url": f"{store.url}/clip", "progress_url": f"{store.url}/progress"}

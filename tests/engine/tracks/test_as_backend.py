@@ -1,7 +1,6 @@
 """The service's own client and mock of two tracks against the server itself."""
 
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,19 +11,11 @@ from lambdas.backends.mix import mix
 from lambdas.core.errors import PermanentError
 from lambdas.core.ports import Finished, Input, Running, Work
 from model_container.tracks.mixing import compare
-from model_container.tracks.model import TrackModel
 from tests.engine.serving import Service, Store, samples
-from tests.engine.tracks.conftest import Folders
-from tests.engine.tracks.serving import RATE, recording, serving_tracks
+from tests.engine.tracks.serving import RATE, recording
 from tests.fakes.examples import PIECE
 
 PATIENCE = 60.0  # seconds
-
-
-@pytest.fixture
-def service(track_packs: Folders) -> Iterator[Service]:
-    with serving_tracks(TrackModel.load(track_packs())) as running:
-        yield running
 
 
 def work(store: Store) -> Work:
