@@ -37,6 +37,8 @@ class Meter:
         self.usd[service] += usd
 
     def _dynamodb(self, operation: str, body: Mapping[str, Any]) -> float:
+        if operation == "TransactWriteItems":
+            return 2 * prices.DYNAMODB_WRITE * len(body["TransactItems"])
         key = f"{body['TableName']}/{_key(body.get('Item') or body.get('Key') or {})}"
         if operation == "Query":
             return prices.DYNAMODB_READ / 2  # eventually consistent, within 4 KB

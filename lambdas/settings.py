@@ -107,7 +107,7 @@ class BreakerSettings(BaseModel):
     within_seconds: float = Field(60, gt=0, le=3600)
     rest_seconds: float = Field(30, gt=0, le=3600)
     """After the first opening; each further one doubles it."""
-    longest_rest_seconds: float = Field(600, gt=0, le=24 * 3600)
+    longest_rest_seconds: float = Field(120, gt=0, le=24 * 3600)
 
 
 class ApiSettings(Settings):

@@ -37,7 +37,7 @@ class Policy:
     failures: int = 5
     within: float = 60.0
     rest: float = 30.0  # after the first opening; twice as long after each further one
-    longest_rest: float = 600.0
+    longest_rest: float = 120.0
     probe: float = 300.0  # how long the one job that is let through has to show how it fares
     fresh: float = 5.0  # how long a process believes what it read
 

@@ -200,7 +200,7 @@ class Conductor:
         if why.ask == "elsewhere":
             strikes, delay = STRIKES, 0.0
         else:
-            strikes = 1
+            strikes = 0 if job.probe else 1  # a host that is known to be down is no fault of the job's
             delay = max(self.wait(job.strikes.get(job.backend or "", 0) + 1), why.pause)
         return self._later(job, lambda j: j.billed(why.cost_usd).struck(why.code, why.detail, strikes), delay)
 

@@ -9,6 +9,11 @@ from typing import Self
 from pydantic import Field
 
 from lambdas.core.errors import RequestError, Superseded
+from lambdas.core.keys import input_key as input_key
+from lambdas.core.keys import keys_of as keys_of
+from lambdas.core.keys import progress_key as progress_key
+from lambdas.core.keys import raw_key as raw_key
+from lambdas.core.keys import tail_key as tail_key
 from lambdas.core.pieces import (
     Audio,
     Cost,
@@ -24,7 +29,7 @@ from lambdas.core.pieces import (
 )
 from lambdas.core.pieces import Filter as Filter
 from lambdas.core.pieces import Status as Status
-from lambdas.core.recordings import Format, Label
+from lambdas.core.recordings import Label
 from lambdas.core.segments import Part, Segment
 
 GRACE = timedelta(seconds=60)
@@ -72,6 +77,7 @@ class Job(Frozen):
     misses: int = 0  # checks in a row that got no answer
     backend: str | None = None
     ticket: Ticket | None = None
+    probe: bool = False  # the attempt under way is to show whether its host has recovered
     segment: Segment | None = None  # what the attempt under way makes, when that is not the whole piece
     parts: tuple[Part, ...] = ()  # segments that are there, without a gap from the piece's start
     trials: tuple[Trial, ...] = ()
@@ -135,13 +141,14 @@ class Job(Frozen):
             started_at=self.started_at or now,
         )
 
-    def begun(self, backend: str, now: datetime, segment: Segment | None = None) -> Self:
+    def begun(self, backend: str, now: datetime, segment: Segment | None = None, probe: bool = False) -> Self:
         """A new attempt, written down before anything is started, so that it is started at most once."""
         return self.but(
             status=Status.PROCESSING,
             attempt=self.attempt + 1,
             backend=backend,
             segment=segment,
+            probe=probe,
             ticket=None,
             misses=0,
             progress=max(self.progress, 1),
@@ -222,34 +229,6 @@ class Job(Frozen):
         """Gone for everybody at once; its row and files follow."""
         ended = self if self.status.terminal else self.canceled(now)
         return ended.but(deleted=True, due_at=now)
-
-
-def keys_of(job: Job) -> dict[str, str]:
-    """Where a job's files lie: one key per format, and `peaks`."""
-    folder = f"audio/{job.retention_days}d/{job.job_id}"
-    return {format: f"{folder}/{job.job_id}.{format}" for format in Format} | {
-        "peaks": f"{folder}/peaks.json"
-    }
-
-
-def raw_key(job: Job, attempt: int) -> str:
-    """Where an attempt's model puts its audio. Each attempt has its own, so a straggler harms nobody."""
-    return f"raw/{job.job_id}/{attempt}"
-
-
-def progress_key(job: Job, attempt: int) -> str:
-    """Where an attempt's model tells how far it is."""
-    return f"{raw_key(job, attempt)}.json"
-
-
-def tail_key(job: Job, attempt: int) -> str:
-    """Where an attempt's model hears the end of the segment before."""
-    return f"{raw_key(job, attempt)}-before.wav"
-
-
-def input_key(job: Job, index: int) -> str:
-    """Where a source lies once it is ready for a model."""
-    return f"raw/{job.job_id}/input-{index}.wav"
 
 
 def _seconds(start: datetime, end: datetime) -> float:

@@ -33,7 +33,8 @@ class Routing:
                 job = job.but(backend=host).struck(*self._unfit(job, host), STRIKES)
             elif self.breakers.admits(host, job.job_id):
                 whole = segment.seconds == job.piece.duration
-                return _noted(job, resting).begun(host, now, None if whole else segment)
+                probe = self.breakers.states([host])[host] is not Breaker.CLOSED
+                return _noted(job, resting).begun(host, now, None if whole else segment, probe)
             else:
                 resting.append(host)
         if resting:

@@ -54,7 +54,7 @@ T = TypeVar("T")
 CENT = 0.01
 TURNS = 3000  # events after which a world that is still busy will never rest
 LICENCES = {"CC-BY-NC-4.0"}
-PATIENCE = 40  # times a client asks again
+PATIENCE = 500  # times a client asks again
 
 
 class World:

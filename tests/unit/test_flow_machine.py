@@ -8,6 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 
 from lambdas.core.errors import RequestError, TransientError
 from lambdas.core.ports import Failed, Finished, Message, Running
+from lambdas.core.spending import Ceilings
 from tests.fakes.stories import LONG, NOT_NOW, TOUCHY
 from tests.fakes.wire import Broken, Crash, Fault
 from tests.fakes.world import OWNER, REQUEST, World, settled
@@ -34,9 +35,10 @@ class Flow(RuleBasedStateMachine):
         refusals=st.integers(0, 5),
         longest=st.sampled_from((30.0, 300.0)),
         policy=st.sampled_from((None, TOUCHY)),
+        ceilings=st.sampled_from((None, Ceilings(stage=1.0), Ceilings(principal=0.5))),
     )
-    def begin(self, random, copies, answers, refusals, longest, policy):
-        self.world = World("first", "second", copies=copies, random=random, policy=policy)
+    def begin(self, random, copies, answers, refusals, longest, policy, ceilings):
+        self.world = World("first", "second", copies=copies, random=random, policy=policy, ceilings=ceilings)
         self.world.hosts["first"].longest = longest
         self.world.hosts["first"].answers = (*answers, Finished())
         self.world.hosts["first"].refusals = [NOT_NOW] * refusals

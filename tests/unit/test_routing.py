@@ -123,3 +123,13 @@ def test_a_host_that_is_not_paid_is_left_alone():
         ("BackendFailures", {"backend": "first", "code": "http_402"}),
         ("BreakersOpened", {"backend": "first"}),
     ]
+
+
+def test_a_job_that_finds_out_that_a_host_is_still_down_is_not_struck_for_it():
+    world = World("first", policy=Policy(failures=1, rest=30, longest_rest=60))
+    world.hosts["first"].refusals = (DOWN,) * 9
+
+    job = world.job(submitted(world, "one"))
+
+    assert settled(world) == [Status.COMPLETED]
+    assert [trial.code for trial in job.trials] == ["unreachable"] * 9
