@@ -33,7 +33,7 @@ reset:  ## forget the jobs and audio that `make run` keeps
 	@echo "Forgotten."
 
 test: development  ## run every test [ARGS=…]
-	@$(PY) -m local.environments emulator engine reference
+	@$(PY) -m local.environments emulator engine reference deploy
 	@$(PY) -m pytest -q -n 2 --dist loadgroup --ignore tests/engine $(ARGS)
 	@$(REF) -m pytest -q -n 2 tests/engine
 
