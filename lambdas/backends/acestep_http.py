@@ -17,13 +17,13 @@ import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lambdas.backends.download import Download
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Waking
 
 MOST_TOLD = 512 << 10  # bytes of an answer; a failed task's may hold a stack trace
 DETAIL = 300  # characters of a reason that are passed on
 PIECE = 64 << 10  # bytes read at once
 PATIENCE = 20.0  # seconds that a whole answer may take, however busily the other side drips
-WAKING = 100.0  # seconds; a server that was scaled to zero loads its weights for minutes
+WAKES_IN = 100.0  # seconds; a server that was scaled to zero loads its weights for minutes
 FULL = 15.0  # seconds until a full queue is worth another try, when it does not say
 LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
 CONNECT = 5.0
@@ -65,11 +65,13 @@ class Server:
     patience: float = PATIENCE
 
     def awake(self) -> None:
-        """Raises TransientError while the server is being started: then it has been told of no work yet."""
+        """Raises Waking while the server is being started: then it has been told of no work yet."""
         try:
             self._answer("GET", "/health", read=READ_HEALTH)
         except TransientError as error:
-            raise _waking() if error.code == SILENT else error from error
+            if error.code != SILENT:
+                raise
+            raise _waking() from error
 
     def ask(self, path: str, body: Mapping[str, object]) -> Any:
         """The `data` of what is answered to this JSON."""
@@ -173,8 +175,8 @@ def _meaning(status: int, reason: str, headers: Mapping[str, str]) -> BackendErr
     return PermanentError(f"http_{status}", reason or f"The ACE-Step server answered {status}.")
 
 
-def _waking() -> TransientError:
-    return TransientError("waking", "The ACE-Step server is not ready yet.", WAKING)
+def _waking() -> Waking:
+    return Waking("waking", "The ACE-Step server is not ready yet.", WAKES_IN)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

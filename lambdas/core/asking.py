@@ -9,7 +9,7 @@ from typing import Literal
 
 from lambdas.core.breaking import Breakers
 from lambdas.core.commissioning import Commissioning
-from lambdas.core.errors import BackendError, HostRefusal, TransientError, Unfit
+from lambdas.core.errors import BackendError, HostRefusal, TransientError, Unfit, Waking
 from lambdas.core.jobs import Job
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend
@@ -78,14 +78,11 @@ class Asking:
         return Setback(state.code, state.detail, "again", cost_usd=state.cost_usd)
 
     def _meant(self, job: Job, error: BackendError) -> Setback:
+        if isinstance(error, TransientError | HostRefusal) and not isinstance(error, Waking | Unfit):
+            self.blame(job, error.code)
         if isinstance(error, TransientError):
-            self.blame(job, error.code)
             return Setback(error.code, error.detail, "again", error.retry_after)
-        if not isinstance(error, HostRefusal):
-            return Setback(error.code, error.detail, "nobody")
-        if not isinstance(error, Unfit):
-            self.blame(job, error.code)
-        return Setback(error.code, error.detail, "elsewhere")
+        return Setback(error.code, error.detail, "elsewhere" if isinstance(error, HostRefusal) else "nobody")
 
 
 def _absent(job: Job) -> Setback:

@@ -8,7 +8,8 @@ CadenzaError
 │   ├── PermanentError    the model refused: the job ends as failed, with a reason its owner can act on
 │   ├── HostRefusal       this host cannot or may not make it; the next one of the chain perhaps can
 │   │   └── Unfit         the host is well, and this piece is nothing for it
-│   └── TransientError    throttled, cold, unreachable: worth another try
+│   └── TransientError    throttled, broken, unreachable: worth another try
+│       └── Waking        the host is well and being started: it will be there in a while
 └── UnusableAudio         what a model returned, or a caller sent, is not a recording that can be used
     └── MissingAudio      there is nothing where it should be
 """
@@ -82,6 +83,10 @@ class TransientError(BackendError):
     def __init__(self, code: str, detail: str, retry_after: float = 0.0) -> None:
         super().__init__(code, detail)
         self.retry_after = retry_after
+
+
+class Waking(TransientError):
+    """The host was asleep, as it should be while nobody asks. No reason to leave it alone."""
 
 
 class UnusableAudio(CadenzaError):

@@ -11,7 +11,7 @@ import pytest
 
 from lambdas.backends import acestep_http
 from lambdas.backends.mock import silence
-from lambdas.core.errors import TransientError
+from lambdas.core.errors import TransientError, Waking
 from lambdas.core.pieces import Role, Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running
 from tests.fakes.acestep import SECRETS
@@ -69,7 +69,7 @@ def test_one_that_is_being_started_is_given_the_time_that_takes(
 ) -> None:
     monkeypatch.setattr(acestep_http, "READ_HEALTH", 0.05)
 
-    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(TransientError) as caught:
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(Waking) as caught:
         replace(site.backend, url=f"http://127.0.0.1:{mute.getsockname()[1]}").start(WORK)
 
     assert (caught.value.code, caught.value.retry_after) == ("waking", 100.0)

@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.backends.acestep_http import MOST_TOLD
 from lambdas.backends.mock import silence
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Waking
 from lambdas.core.ports import Failed, Finished
 from tests.fakes.acestep import FOLDER, SECRETS
 from tests.fakes.container import Answer

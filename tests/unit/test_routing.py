@@ -1,7 +1,7 @@
 """Which host gets a job: the chain's order, who is left alone, who waits, and what its owner is told."""
 
 from lambdas.core.breaking import Breaker, Policy
-from lambdas.core.errors import HostRefusal, PermanentError, TransientError, Unfit
+from lambdas.core.errors import HostRefusal, PermanentError, TransientError, Unfit, Waking
 from lambdas.core.jobs import Status
 from lambdas.core.ports import Failed, Finished, Running
 from lambdas.core.routing import RESTING
@@ -107,6 +107,17 @@ def test_what_a_caller_did_wrong_is_not_held_against_the_host():
     for key in ("one", "two", "three"):
         submitted(world, key)
 
+    assert world.breakers.states(["first"]) == {"first": Breaker.CLOSED}
+    assert world.told == []
+
+
+def test_a_host_that_sleeps_while_nobody_asks_is_not_left_alone_for_it():
+    world = World("first", policy=TOUCHY)
+    world.hosts["first"].refusals = (Waking("waking", "Not ready yet.", 100.0),) * 2
+
+    submitted(world, "one")
+
+    assert settled(world) == [Status.COMPLETED]
     assert world.breakers.states(["first"]) == {"first": Breaker.CLOSED}
     assert world.told == []
 
