@@ -12,7 +12,7 @@ import urllib3
 from pydantic import ValidationError
 
 from lambdas.backends.wire import CHECK_AFTER, DETAIL, WIRE, Refusal, State, asked, meaning
-from lambdas.core.errors import BackendError, PermanentError, TransientError
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 
@@ -65,7 +65,7 @@ class ContainerBackend:
             raise _refused(answer)
 
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> _Answer:
-        """Raises TransientError when nothing answers, PermanentError when what answers is no container."""
+        """Raises TransientError when nothing answers, HostRefusal when what answers is no container."""
         headers = {"accept": "application/json", "prefer": "respond-async"}
         try:
             response = self.http.request(
@@ -83,7 +83,7 @@ class ContainerBackend:
         except urllib3.exceptions.HTTPError as error:
             raise TransientError("unreachable", "The model's container does not answer.") from error
         if answer.headers.get("cadenza-wire", WIRE) != WIRE:
-            raise PermanentError("wrong_wire", "The model's container speaks another version.")
+            raise HostRefusal("wrong_wire", "The model's container speaks another version.")
         return answer
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
@@ -113,17 +113,18 @@ def _state(answer: _Answer, id: str) -> State:
 
 
 def _refused(answer: _Answer) -> BackendError:
-    """What a status says about another try holds unless the container itself says otherwise."""
-    code, detail = f"http_{answer.status}", f"The model's container answered {answer.status}."
-    transient = answer.status >= 500 or answer.status in WORTH_ANOTHER_TRY
+    """What a status says about another try holds unless the container itself says otherwise. What is not in
+    its words is not about the piece: a proxy's page, another server, or nothing."""
     try:
         told = Refusal.model_validate_json(answer.body).error
-        code, detail, transient = told.code, told.detail[:DETAIL], told.transient
     except ValidationError:
-        pass  # a proxy's page, or nothing
-    if not transient:
-        return PermanentError(code, detail)
-    return TransientError(code, detail, _retry_after(answer))
+        code, detail = f"http_{answer.status}", f"The model's container answered {answer.status}."
+        if answer.status >= 500 or answer.status in WORTH_ANOTHER_TRY:
+            return TransientError(code, detail, _retry_after(answer))
+        return HostRefusal(code, detail)
+    if not told.transient:
+        return PermanentError(told.code, told.detail[:DETAIL])
+    return TransientError(told.code, told.detail[:DETAIL], _retry_after(answer))
 
 
 def _retry_after(answer: _Answer) -> float:

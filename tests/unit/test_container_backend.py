@@ -10,7 +10,7 @@ import urllib3
 
 from lambdas.backends import container as module
 from lambdas.backends.container import LARGEST, ContainerBackend
-from lambdas.core.errors import BackendError, PermanentError, TransientError
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Role, Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running, Work
 from tests.fakes.container import Answer, Container
@@ -165,14 +165,14 @@ def test_a_busy_or_broken_server_is_worth_another_try(
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 413, 422])
-def test_a_refusal_and_a_redirect_are_final(
+def test_a_refusal_in_other_words_than_a_containers_is_for_another_host(
     container: Container, backend: ContainerBackend, status: int
 ) -> None:
     container.answers = [Answer(status, headers={"Location": container.url + "/ping"})] * 2
 
-    with pytest.raises(PermanentError):
+    with pytest.raises(HostRefusal):
         backend.start(WORK)
-    with pytest.raises(PermanentError):
+    with pytest.raises(HostRefusal):
         backend.check(WORK, TICKET)
     assert container.seen.total() == 2
 
@@ -257,7 +257,7 @@ def test_an_answer_that_drips_is_hung_up_on(container: Container) -> None:
 def test_another_version_of_the_contract_is_refused(container: Container, backend: ContainerBackend) -> None:
     container.answers = [Answer(body=said().body, headers={"Cadenza-Wire": "2"})]
 
-    with pytest.raises(PermanentError) as caught:
+    with pytest.raises(HostRefusal) as caught:
         backend.check(WORK, TICKET)
 
     assert caught.value.code == "wrong_wire"
