@@ -81,7 +81,9 @@ class App:
         id, studio = invocation.id or uuid.uuid4().hex, self._opening.studio()
         delivery, new = await asyncio.to_thread(self._songs.start, studio, invocation, id)
         if invocation.respond_async:
-            return JSONResponse(delivery.state().model_dump(), 202)
+            # Who asks by body speaks through a carrier, which may take any status but 200 for a fault.
+            preferred = "respond-async" in request.headers.get("prefer", "")
+            return JSONResponse(delivery.state().model_dump(), 202 if preferred else 200)
         try:
             await before(None, asyncio.to_thread(delivery.wait), request)
         finally:

@@ -89,7 +89,7 @@ def long(store: Store, **changes: Any) -> dict[str, Any]:
 def test_sigterm_lets_a_clip_end_and_be_told(track_packs: Folders, store: Store, tmp_path: Path) -> None:
     with process(track_packs(), tmp_path / "log") as server:
         assert server.settled().status == 200
-        assert server.ask("POST", "/invocations", long(store, id="last")).status == 202
+        assert server.ask("POST", "/invocations", long(store, id="last")).status == 200
         until_told(store, "Encoding")
 
         server.process.send_signal(signal.SIGTERM)
