@@ -52,7 +52,8 @@ def test_credentials_that_are_none_are_said_to_be_so_and_not_shown(site: Site, c
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((status, TransientError) for status in (303, 408, 425, 429, 500, 502, 503, 504)),
+        (303, Waking),
+        *((status, TransientError) for status in (408, 425, 429, 500, 502, 503, 504)),
         *((status, HostRefusal) for status in (301, 302, 307, 401, 402, 403, 404, 405)),
         *((status, PermanentError) for status in (400, 413, 415, 422)),
     ],
