@@ -4,9 +4,9 @@ Knows every value that may differ between stages; nothing else in `infra` asks w
 """
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from infra.hosting import HOST, Hosting, folded, names
 from lambdas.core.models import CATALOGUE
@@ -24,6 +24,11 @@ LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365]
 DEFAULT_STAGE = "dev"
 
 
+def _listed(value: object) -> object:
+    """A list, or its elements with commas between them, as `-c` can give them."""
+    return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+
+
 class StageError(Exception):
     """The context names no such stage, or gives it an impossible value. The message is for the user."""
 
@@ -38,7 +43,7 @@ class Stage(BaseModel):
 
     chains: Chains = Field(min_length=1)
     mock: Mock = "music"
-    accepted_licences: tuple[str, ...] = ()
+    accepted_licences: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Licences of models that are not free for every use; chains may name such a model only if it is here."""
     container_url: Address | None = None
     """Where the model container answers, for chains that name the host `container`."""

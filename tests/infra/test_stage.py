@@ -147,3 +147,9 @@ def test_a_wrong_value_about_the_endpoint_gets_one_clear_line(values: dict[str, 
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_licences_may_be_accepted_on_the_command_line() -> None:
+    values = {"accepted_licences": "CC-BY-NC-4.0, MIT", "chains": {"musicgen-small": ["mock"]}}
+
+    assert read(**values).accepted_licences == ("CC-BY-NC-4.0", "MIT")
