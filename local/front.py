@@ -2,9 +2,9 @@
 
 Runs in the emulator's environment as `python -m local.front`. It stands in for what the cloud has around the
 stacks: CloudFront's domain name, TLS, and a disk that outlives a crash; SageMaker it takes from
-local/sagemaker, and imports nothing else of ours. Its parent holds the other end of its standard input: one
-JSON command a line, and end of file means stop, so that it cannot outlive its parent. It answers on standard
-output; logs go to standard error.
+local/sagemaker, whom it answers from local/visitors, and imports nothing else of ours. Its parent holds the
+other end of its standard input: one JSON command a line, and end of file means stop, so that it cannot
+outlive its parent. It answers on standard output; logs go to standard error.
 
 Private points of the emulator that it leans on (pinned, held by tests/local/test_emulator.py):
 in `ministack.app` `app`, `AUTH`, `_build_persistence_save_dict` and `_wait_for_port`, in `ministack.core`
@@ -29,6 +29,7 @@ from ministack.core.persistence import save_all
 
 from local.sagemaker.registration import register
 from local.sagemaker.service import SageMaker
+from local.visitors import unwelcome
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -53,6 +54,8 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await emulator.app(scope, receive, send)
+        elif unwelcome(scope, self.port):
+            await _answer(send, 403, b"This is a laptop's own: no other page may ask here.\n")
         elif scope["server"][1] != self.port:
             await self._cloud(scope, receive, send)
         elif self.api is None or self.site is None:
