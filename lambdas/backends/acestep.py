@@ -12,7 +12,7 @@ from typing import ClassVar
 import urllib3
 
 from lambdas.backends.acestep_http import PATIENCE, Credentials, Server
-from lambdas.backends.acestep_request import Asked, asked, shortened
+from lambdas.backends.acestep_request import Asked, asked
 from lambdas.backends.acestep_result import (
     FAILED,
     SUCCEEDED,
@@ -23,6 +23,7 @@ from lambdas.backends.acestep_result import (
     receipt,
     state,
 )
+from lambdas.backends.wav import beginning
 from lambdas.core.errors import TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
@@ -105,7 +106,7 @@ class AceStepBackend:
             return self.server.ask("/release_task", order.fields)
         wav = self._fetched(order.recording)
         if order.seconds is not None:
-            wav = shortened(wav, order.seconds)
+            wav = beginning(wav, order.seconds)
         # The name decides the suffix of the server's own file, and is no caller's.
         return self.server.send(
             "/release_task", _form(order.fields) | {order.upload: ("input.wav", wav, "audio/wav")}

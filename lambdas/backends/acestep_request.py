@@ -5,9 +5,7 @@ caller's words go into `prompt`, `lyrics` and `lm_negative_prompt` alone; no fie
 are uploaded.
 """
 
-import io
 import re
-import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +28,7 @@ PLANNING = {
     "top_k": "lm_top_k",
     "top_p": "lm_top_p",
 }
-"""What only the language model heeds that plans a song; covers and repaints are made without it."""
+"""What only the language model heeds that plans a song; the catalogue lets no cover or repaint have it."""
 
 KEY = re.compile(r"([A-G][#b]?) ?(.*)")
 MINOR = {"minor", "min", "m"}
@@ -55,7 +53,8 @@ def asked(piece: Piece, inputs: Sequence[Input], *, planning: bool) -> Asked:
             "unsupported_input", "ACE-Step takes one recording: a melody, a beginning or a model."
         )
     task, upload = TASKS[recording.role] if recording else (PLAIN, None)
-    _require_effect(piece, task, planning)
+    if not planning:
+        _refuse_planning(piece)
     fields = _song(piece, planning) | {"task_type": task, "thinking": planning and task == PLAIN}
     if recording is None:
         return Asked(fields)
@@ -67,7 +66,7 @@ def asked(piece: Piece, inputs: Sequence[Input], *, planning: bool) -> Asked:
 def _song(piece: Piece, planning: bool) -> dict[str, object]:
     return {
         "prompt": piece.effective_prompt,
-        "lyrics": _lyrics(piece),
+        "lyrics": INSTRUMENTAL if piece.instrumental or not piece.lyrics else piece.lyrics,
         "vocal_language": "unknown",
         "audio_duration": piece.duration,
         "audio_format": "wav",
@@ -80,20 +79,10 @@ def _song(piece: Piece, planning: bool) -> dict[str, object]:
     }
 
 
-def _require_effect(piece: Piece, task: str, planning: bool) -> None:
+def _refuse_planning(piece: Piece) -> None:
     for name in PLANNING:
-        if getattr(piece, name) is None:
-            continue
-        if task != PLAIN:
-            raise PermanentError("without_effect", f"ACE-Step does not heed {name} beside this recording.")
-        if not planning:
+        if getattr(piece, name) is not None:
             raise Unfit("no_language_model", f"This ACE-Step server has no model that heeds {name}.")
-
-
-def _lyrics(piece: Piece) -> str:
-    if piece.instrumental is False and not piece.lyrics:
-        raise PermanentError("lyrics_missing", "ACE-Step sings what it is given: add lyrics.")
-    return INSTRUMENTAL if piece.instrumental or not piece.lyrics else piece.lyrics
 
 
 def _said(piece: Piece) -> dict[str, object]:
@@ -117,16 +106,3 @@ def _extension(piece: Piece, recording: Input) -> dict[str, object]:
         reason = f"The recording is {recording.seconds:g} s long: ask for more than that to continue it."
         raise PermanentError("nothing_to_continue", reason)
     return {"repainting_start": recording.seconds, "repainting_end": piece.duration}
-
-
-def shortened(wav: bytes, seconds: float) -> bytes:
-    """The beginning of a PCM WAV; a cover is as long as what it covers. Raises wave.Error, EOFError."""
-    with wave.open(io.BytesIO(wav)) as whole:
-        wanted = round(seconds * whole.getframerate())
-        if whole.getnframes() <= wanted:
-            return wav
-        buffer = io.BytesIO()
-        with wave.open(buffer, "wb") as part:
-            part.setparams(whole.getparams())
-            part.writeframes(whole.readframes(wanted))
-    return buffer.getvalue()

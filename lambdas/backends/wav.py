@@ -1,4 +1,4 @@
-"""WAV files as hosts of models hand them over, cut without being decoded."""
+"""WAV files as they come from hosts of models and go to them, cut without being decoded."""
 
 import io
 import wave

@@ -58,6 +58,8 @@ class Choice:
             raise invalid("/audio/role", f"{model.id} takes no recording as {role}; {able}.")
 
     def _check_options(self, request: GenerateRequest, model: Model) -> None:
+        role = request.audio.role if request.audio else None
+        unheeded = model.inputs[role].unheeded if role else ()
         for name in OPTIONS:
             value = getattr(request, name)
             if value is None:
@@ -65,9 +67,13 @@ class Choice:
             if name not in model.options:
                 able = _able(other for other in self.models.values() if name in other.options)
                 raise invalid(f"/{name}", f"{model.id} does not take {name}; {able}.")
+            if name in unheeded:
+                raise invalid(f"/{name}", f"{model.id} does not heed {name} beside a recording as {role}.")
             span = model.options[name]
             if span is not None and value not in span:
                 raise invalid(f"/{name}", f"{model.id} takes {span.low:g} to {span.high:g}.")
+        if request.instrumental is False and "lyrics" in model.options and not request.lyrics:
+            raise invalid("/lyrics", f"{model.id} sings what it is given: add lyrics.")
 
 
 def length_of(request: GenerateRequest, model: Model) -> float:

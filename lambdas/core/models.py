@@ -21,11 +21,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """How a model takes a recording."""
+    """How a model takes a recording. `unheeded` are the model's options that have no effect beside it."""
 
     rate: int  # Hz
     channels: int
     longest: float  # seconds
+    unheeded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,9 @@ MUSICGEN = (
     _musicgen("stereo-melody-large", "main", 2, 0.8),
 )
 
+# Its language model heeds these, which plans a song; covers and extensions are made without it.
+PLANNING = ("negative_prompt", "temperature", "top_k", "top_p")
+
 ACE_STEP = Model(
     id="ace-step-1.5",
     title="ACE-Step 1.5: songs with lyrics",
@@ -156,8 +160,8 @@ ACE_STEP = Model(
     ),
     inputs=MappingProxyType(
         {
-            "continue": Intake(48_000, 2, 20.0),
-            "melody": Intake(48_000, 2, 300.0),
+            "continue": Intake(48_000, 2, 20.0, PLANNING),
+            "melody": Intake(48_000, 2, 300.0, PLANNING),
             "reference": Intake(48_000, 2, 60.0),
         }
     ),

@@ -1,14 +1,12 @@
 """What of a piece ACE-Step's server is told, and in which fields: no caller's word leaves its own."""
 
-import io
-import wave
 from typing import Any
 
 import pytest
 
-from lambdas.backends.acestep_request import TASKS, asked, shortened
-from lambdas.backends.mock import silence
+from lambdas.backends.acestep_request import PLAIN, PLANNING, TASKS, asked
 from lambdas.core.errors import PermanentError, Unfit
+from lambdas.core.models import ACE_STEP
 from lambdas.core.pieces import Role
 from lambdas.core.ports import Input
 from tests.fakes.examples import PIECE
@@ -78,11 +76,6 @@ def test_an_instrumental_has_no_words_whatever_was_written() -> None:
     assert fields(lyrics="la la", instrumental=True)["lyrics"] == "[Instrumental]"
 
 
-def test_singing_without_lyrics_is_refused_in_words_for_the_owner() -> None:
-    with pytest.raises(PermanentError, match="add lyrics"):
-        fields(instrumental=False)
-
-
 @pytest.mark.parametrize("role", TASKS)
 @pytest.mark.parametrize("name", ["effective_prompt", "lyrics", "negative_prompt"])
 def test_no_field_names_a_file_and_no_words_make_fields(role: Role, name: str) -> None:
@@ -133,23 +126,18 @@ def test_recordings_that_it_cannot_use_are_refused(inputs: list[Input]) -> None:
 @pytest.mark.parametrize(
     "option", [{"negative_prompt": "noise"}, {"temperature": 1.0}, {"top_k": 0}, {"top_p": 0.5}]
 )
-def test_what_would_have_no_effect_is_refused_and_not_dropped(option: dict[str, Any]) -> None:
-    with pytest.raises(PermanentError):
-        fields(recording("melody"), **option)
+def test_a_server_without_a_language_model_does_not_take_what_only_that_heeds(option: dict[str, Any]) -> None:
     with pytest.raises(Unfit):
         fields(planning=False, **option)
+
+
+def test_the_catalogue_knows_which_tasks_are_made_without_the_language_model() -> None:
+    assert {role: set(intake.unheeded) for role, intake in ACE_STEP.inputs.items()} == {
+        role: set() if task == PLAIN else set(PLANNING) for role, (task, _) in TASKS.items()
+    }
 
 
 def test_a_server_without_a_language_model_is_not_asked_to_plan() -> None:
     said = fields(planning=False)
 
     assert (said["thinking"], said["use_cot_language"]) == (False, False)
-
-
-@pytest.mark.parametrize(("wanted", "left"), [(4.0, 4.0), (10.0, 10.0), (99.0, 10.0)])
-def test_a_tune_is_cut_to_the_length_that_its_cover_shall_have(wanted: float, left: float) -> None:
-    cut = shortened(silence(PIECE.but(duration=10.0)), wanted)
-
-    with wave.open(io.BytesIO(cut)) as audio:
-        assert audio.getnframes() == left * audio.getframerate()
-        assert audio.getnchannels() == 2

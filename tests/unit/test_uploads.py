@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lambdas.core.models import CASCADE, CATALOGUE, MOCK, Intake, offered
+from lambdas.core.models import CASCADE, MOCK, Intake
 from lambdas.core.principals import Principal
 from lambdas.core.requests import GenerateRequest, UploadRequest
 from lambdas.core.views import Reader
@@ -182,26 +182,6 @@ def test_a_start_past_the_end_of_a_jobs_audio_is_refused_with_both_numbers():
 
 
 @pytest.mark.parametrize(
-    ("fields", "pointer", "told"),
-    [
-        ({"model": "mock", "tracks": [{"job_id": "a"}] * 2}, "/tracks", "these do: cascade"),
-        ({"model": "", "tracks": [{"job_id": "a"}] * 2}, "/model", "no such model"),
-        ({"model": "cascade"}, "/tracks", "needs two tracks"),
-        ({"model": "cascade", "prompt": None}, "/tracks", "needs two tracks"),
-        ({"model": "mock", "audio": {"job_id": "a", "role": "melody"}}, "/audio/role", "these do: follower"),
-        ({"audio": {"job_id": "a", "role": "reference"}}, "/audio/role", "no model of this deployment"),
-        ({"audio": {"job_id": "a", "role": "melody"}, "prompt": None}, "/prompt", "required"),
-        ({"tracks": [{"job_id": "a"}] * 2, "duration": 17}, "/duration", "1 to 16"),
-    ],
-)
-def test_recordings_that_a_model_does_not_take_are_refused_with_those_that_do(fields, pointer, told):
-    error = refused(lambda: a_desk().submit(**fields))
-
-    assert [each.pointer for each in error.errors] == [pointer]
-    assert told in error.detail
-
-
-@pytest.mark.parametrize(
     ("part", "told"),
     [
         ({}, "one of them"),
@@ -258,11 +238,3 @@ def test_other_tracks_are_another_body_and_another_song(other: dict[str, object]
     assert refused(lambda: desk.submit(key="k", tracks=[first, changed])).code == "idempotency_mismatch"
     assert desk.submit(tracks=[first, changed], seed=1).jobs[0].copy_of is None
     assert desk.submit(tracks=[first, second], seed=1).jobs[0].copy_of == once.job_id
-
-
-def test_a_mock_of_a_model_blends_and_follows_nothing():
-    models = offered({"mock": ("mock",), "cascade": ("mock",), "musicgen-melody": ("mock",)})
-
-    assert set(models["cascade"].inputs) == {"track"}
-    assert not models["musicgen-melody"].inputs
-    assert "melody" in CATALOGUE["musicgen-melody"].inputs
