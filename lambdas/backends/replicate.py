@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from urllib3.util import parse_url
 
 from lambdas.backends.download import MOST, Download
 from lambdas.backends.replicate_api import ReplicateApi, explained, plain
@@ -152,16 +153,19 @@ class ReplicateBackend:
         return round(prices.usd("replicate", self.hardware, seconds), 6)
 
     def _serves(self, url: str) -> bool:
-        """Whether outputs may lie here: beside the API itself, or on the hosts that its document names."""
+        """Whether outputs may lie here: beside the API itself, or on the hosts that its document names.
+
+        Read by the parser that the connection goes by: others find another host in what is no clean address.
+        """
         try:
-            parts, own = urlsplit(url), urlsplit(self.base_url)
-            if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
-                return True
-            host, port = parts.hostname or "", parts.port
+            parts, own = parse_url(url), parse_url(self.base_url)
         except ValueError:
             return False
+        if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
+            return True
+        host = parts.host or ""
         known = host == DELIVERY or host.endswith(f".{DELIVERY}")
-        return known and parts.scheme == "https" and port in (None, 443) and "@" not in parts.netloc
+        return known and parts.scheme == "https" and parts.port in (None, 443) and parts.auth is None
 
 
 def _path(ticket: Ticket) -> str:

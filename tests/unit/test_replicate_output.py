@@ -62,6 +62,9 @@ def finished(backend: ReplicateBackend, time: Time) -> Running | Finished | Fail
         "https://replicate.delivery:8443/out.wav",
         "https://replicate.delivery@example.com/out.wav",
         "https://someone@replicate.delivery/out.wav",
+        "https://example.com\\.replicate.delivery/out.wav",
+        "https://example.com\\@replicate.delivery/out.wav",
+        "https://exa mple.replicate.delivery/out.wav",
         "https://169.254.169.254/latest/meta-data",
         "http://127.0.0.1:1/out.wav",
         "file:///etc/passwd",
@@ -96,7 +99,16 @@ def test_a_redirect_within_the_service_is_followed(
     assert isinstance(finished(backend, time), Finished)
 
 
-@pytest.mark.parametrize("location", ["https://example.com/out.wav", "http://127.0.0.1:1/", "//example.com/"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://example.com/out.wav",
+        "http://127.0.0.1:1/",
+        "//example.com/",
+        "//example.com\\.replicate.delivery/",
+        "//example.com\\@replicate.delivery/",
+    ],
+)
 def test_a_redirect_out_of_the_service_is_not(
     replicate: Replicate, backend: ReplicateBackend, time: Time, location: str
 ) -> None:
