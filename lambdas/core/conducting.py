@@ -197,11 +197,12 @@ class Conductor:
     def _set_back(self, job: Job, why: Setback) -> Job:
         if why.ask == "nobody":
             return self._fail(job, why.code, why.detail, why.cost_usd)
-        if why.ask == "elsewhere":
-            strikes, delay = STRIKES, 0.0
-        else:
+        strikes, delay = STRIKES, 0.0
+        if why.ask == "again":
             strikes = 0 if job.probe else 1  # a host that is known to be down is no fault of the job's
-            delay = max(self.wait(job.strikes.get(job.backend or "", 0) + 1), why.pause)
+            held = job.strikes.get(job.backend or "", 0) + strikes
+            # The pause is the host's: another one need not wait for it.
+            delay = max(self.wait(max(1, held)), why.pause) if held < STRIKES else 0.0
         return self._later(job, lambda j: j.billed(why.cost_usd).struck(why.code, why.detail, strikes), delay)
 
     def _fail(self, job: Job, code: str, detail: str, cost_usd: float = 0.0) -> Job:

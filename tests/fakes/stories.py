@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from random import Random
 
-from lambdas.core.breaking import Policy
+from lambdas.core.breaking import Breakers, Policy
 from lambdas.core.errors import HostRefusal, RequestError, TransientError
 from lambdas.core.jobs import Status
 from lambdas.core.ports import Failed, Finished, Running
@@ -120,6 +120,11 @@ def _out_for_a_while(world: World) -> None:
     world.hosts["first"].refusals = (NOT_NOW,)
 
 
+def _left_alone(world: World) -> None:
+    others = Breakers(world.ledger, world.time, world.policy, lambda: 0.5)
+    others.failed("first", "unreachable", "another job's")
+
+
 def _unpaid(world: World) -> None:
     world.hosts["first"].refusals = (HostRefusal("http_402", "The account is not paid."),) * 9
 
@@ -138,6 +143,6 @@ STORIES: Mapping[str, Story] = {
     "a segment on another host": Story([DONE], ("first", "second"), prepare=_halfway_to_another, drive=_long),
     "within the budget, and beyond": Story([DONE], ceilings=Ceilings(stage=0.5), drive=_one_too_many),
     "a host left alone": Story([DONE], ("first", "second"), TOUCHY, prepare=_out_for_a_while),
-    "every host left alone": Story([DONE], ("first",), TOUCHY, prepare=_out_for_a_while),
+    "every host left alone": Story([DONE], ("first",), TOUCHY, prepare=_left_alone),
     "unpaid": Story([DONE], ("first", "second"), TOUCHY, prepare=_unpaid),
 }
