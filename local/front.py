@@ -147,6 +147,7 @@ async def _announce(stop: asyncio.Event, port: int, sagemaker: SageMaker) -> Non
     sagemaker.resume()
     _tell(ready=True)
     await stop.wait()
+    sagemaker.suspend()
 
 
 async def _serve(front: Front, cloud_port: int, sagemaker: SageMaker) -> None:

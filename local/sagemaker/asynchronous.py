@@ -60,6 +60,11 @@ class Queue:
         for request in self._waiting.values():
             self._begin(request)
 
+    def suspend(self) -> None:
+        """Leave the unfinished to the next process: what fails from now on is no request's fault."""
+        for task in self._tasks:
+            task.cancel()
+
     def accept(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Answer:
         """Raises Refusal as SageMaker would."""
         if endpoint.asynchronous is None:

@@ -59,6 +59,10 @@ class SageMaker:
         """Begin again the asynchronous requests that the state held."""
         self._queue.resume()
 
+    def suspend(self) -> None:
+        """Keep them for the next process; the emulator is about to stop answering."""
+        self._queue.suspend()
+
     def reset(self) -> None:
         raise NotImplementedError("The emulator's state is reset by deleting it.")
 

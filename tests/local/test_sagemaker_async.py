@@ -132,6 +132,29 @@ class Telling(Account):
         self.told.append((topic, message))
 
 
+def test_what_ends_after_the_emulator_began_to_stop_is_done_again_by_the_next(
+    made: Endpoints, container: FakeContainer
+) -> None:
+    endpoint, account = made.find("async"), Telling()
+    assert endpoint is not None
+
+    async def ask_and_stop() -> None:
+        with ThreadPoolExecutor(1) as threads:
+            queue = Queue(made, lambda _: account, lambda _: container.address, threads)
+            with container.held():
+                container.drained()
+                queue.accept(endpoint, {}, b'{"wait": true}')
+                assert await asyncio.to_thread(container.working.acquire, timeout=30)
+                queue.suspend()
+        await asyncio.sleep(0.1)
+        kept.extend(queue.state())
+
+    kept: list[dict[str, Any]] = []
+    asyncio.run(ask_and_stop())
+
+    assert [each["endpoint"] for each in kept] == ["async"]
+
+
 def test_a_request_that_waited_too_long_expires_and_is_told_so(made: Endpoints) -> None:
     account = Telling()
 
