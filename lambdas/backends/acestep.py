@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import urllib3
 
-from lambdas.backends.acestep_http import PATIENCE, Credentials, Server
+from lambdas.backends.acestep_http import Credentials, Server
 from lambdas.backends.acestep_request import Asked, asked
 from lambdas.backends.acestep_result import (
     FAILED,
@@ -23,6 +23,7 @@ from lambdas.backends.acestep_result import (
     receipt,
     state,
 )
+from lambdas.backends.exchange import PATIENCE
 from lambdas.backends.wav import beginning
 from lambdas.core.errors import TransientError
 from lambdas.core.pieces import Ticket

@@ -7,7 +7,6 @@ Source: docs/en/API.md and acestep/api/http of https://github.com/ace-step/ACE-S
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,20 +16,16 @@ import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lambdas.backends.download import Download
+from lambdas.backends.exchange import PATIENCE, SILENT, Answer, Exchange, passing, retry_after
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Waking
 
 MOST_TOLD = 512 << 10  # bytes of an answer; a failed task's may hold a stack trace
 DETAIL = 300  # characters of a reason that are passed on
-PIECE = 64 << 10  # bytes read at once
-PATIENCE = 20.0  # seconds that a whole answer may take, however busily the other side drips
 WAKES_IN = 100.0  # seconds; a server that was scaled to zero loads its weights for minutes
 FULL = 15.0  # seconds until a full queue is worth another try, when it does not say
-LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
 CONNECT = 5.0
 READ = 15.0
 READ_HEALTH = 25.0  # a proxy holds a request while it starts the server
-SILENT = "silent"  # connected, and heard nothing
-WORTH_ANOTHER_TRY = {408, 425, 429}  # and every 5xx
 
 # A connection that was never made has asked for nothing. All else may have, and no start may happen twice.
 RETRIES = urllib3.Retry(
@@ -67,7 +62,7 @@ class Server:
     def awake(self) -> None:
         """Raises Waking while the server is being started: then it has been told of no work yet."""
         try:
-            self._answer("GET", "/health", read=READ_HEALTH)
+            self._ask("GET", "/health", read=READ_HEALTH)
         except TransientError as error:
             if error.code != SILENT:
                 raise
@@ -75,15 +70,15 @@ class Server:
 
     def ask(self, path: str, body: Mapping[str, object]) -> Any:
         """The `data` of what is answered to this JSON."""
-        return _data(self._answer("POST", path, json=body))
+        return _data(self._ask("POST", path, json=body))
 
     def look(self, path: str) -> Any:
         """The `data` at this path."""
-        return _data(self._answer("GET", path))
+        return _data(self._ask("GET", path))
 
     def send(self, path: str, fields: Mapping[str, object]) -> Any:
         """The same for a form; a field that is (name, bytes, type) is a file."""
-        return _data(self._answer("POST", path, fields=fields, read=2 * READ))
+        return _data(self._ask("POST", path, fields=fields, read=2 * READ))
 
     def audio(self, path: str) -> bytes | None:
         """A WAV of the server's; None when it is not there any more. Raises HostRefusal, TransientError."""
@@ -91,44 +86,14 @@ class Server:
         download = Download(self.http, lambda url: url.startswith(files))
         return download.wav(files + urlencode({"path": path}), _headers(self.credentials()))
 
-    def _answer(self, method: str, path: str, read: float = READ, **body: Any) -> bytes:
-        response = self._open(method, path, read, **body)
-        told = self._read(response)
-        if response.status != 200:
-            raise _refused(response, told)
-        return told
-
-    def _open(self, method: str, path: str, read: float, **body: Any) -> urllib3.BaseHTTPResponse:
-        try:
-            return self.http.request(
-                method,
-                self.url.rstrip("/") + path,
-                headers={"accept": "*/*", **_headers(self.credentials())},
-                timeout=urllib3.Timeout(connect=CONNECT, read=read),
-                retries=RETRIES,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-                **body,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            reason = getattr(error, "reason", error)
-            late = isinstance(reason, urllib3.exceptions.ReadTimeoutError)
-            code = SILENT if late else "unreachable"
-            raise TransientError(code, "The ACE-Step server does not answer.") from error
-
-    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        until, read = time.monotonic() + self.patience, bytearray()
-        try:
-            while piece := response.read1(PIECE):
-                read += piece
-                if len(read) > MOST_TOLD or time.monotonic() > until:
-                    response.close()
-                    raise TransientError("bad_answer", "The ACE-Step server answers too much or too slowly.")
-        except urllib3.exceptions.HTTPError as error:
-            raise TransientError("cut_short", "The ACE-Step server's answer was cut short.") from error
-        response.release_conn()
-        return bytes(read)
+    def _ask(self, method: str, path: str, read: float = READ, **body: Any) -> Answer:
+        exchange = Exchange("The ACE-Step server", self.http, MOST_TOLD, self.patience)
+        headers = {"accept": "*/*", **_headers(self.credentials())}
+        timeout = urllib3.Timeout(connect=CONNECT, read=read)
+        answer = exchange.send(method, self.url.rstrip("/") + path, headers, timeout, RETRIES, **body)
+        if answer.status != 200:
+            raise _refused(answer)
+        return answer
 
 
 def _headers(credentials: str) -> dict[str, str]:
@@ -142,25 +107,23 @@ def _headers(credentials: str) -> dict[str, str]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _data(told: bytes) -> Any:
-    try:
-        envelope = _Envelope.model_validate_json(told)
-    except ValidationError as error:
-        raise TransientError("bad_answer", "The ACE-Step server answers without sense.") from error
+def _data(answer: Answer) -> Any:
+    envelope = answer.read(_Envelope)
     if envelope.code != 200:
-        raise _meaning(envelope.code, "", {})
+        raise _meaning(envelope.code)
     return envelope.data
 
 
-def _refused(response: urllib3.BaseHTTPResponse, told: bytes) -> BackendError:
+def _refused(answer: Answer) -> BackendError:
     try:
-        reason = json.loads(told)["detail"]
+        reason = json.loads(answer.body)["detail"]
     except (ValueError, KeyError, TypeError):
         reason = None  # a proxy's page, or nothing
-    return _meaning(response.status, reason[:DETAIL] if isinstance(reason, str) else "", response.headers)
+    said = reason[:DETAIL] if isinstance(reason, str) else ""
+    return _meaning(answer.status, said, retry_after(answer.headers))
 
 
-def _meaning(status: int, reason: str, headers: Mapping[str, str]) -> BackendError:
+def _meaning(status: int, reason: str = "", wait: float = 0.0) -> BackendError:
     if status == 303:  # Modal's answer while a request has waited 150 seconds for its container
         return _waking()
     if status in (401, 402, 403):
@@ -169,16 +132,11 @@ def _meaning(status: int, reason: str, headers: Mapping[str, str]) -> BackendErr
         )
     if status in (404, 405) or 300 <= status < 400:
         return HostRefusal("no_such_server", "No ACE-Step server answers at this address.")
-    if status >= 500 or status in WORTH_ANOTHER_TRY:
-        wait = _retry_after(headers) or (FULL if status == 429 else 0.0)
+    if passing(status):
+        wait = wait or (FULL if status == 429 else 0.0)
         return TransientError(f"http_{status}", f"The ACE-Step server answered {status}.", wait)
     return PermanentError(f"http_{status}", reason or f"The ACE-Step server answered {status}.")
 
 
 def _waking() -> Waking:
     return Waking("waking", "The ACE-Step server is not ready yet.", WAKES_IN)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    said = headers.get("retry-after", "")
-    return min(float(said), LONGEST_WAIT) if said.isascii() and said.isdigit() else 0.0

@@ -3,7 +3,6 @@
 Knows HTTP as a client. Must not know which model answers, or what becomes of the audio.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -11,28 +10,19 @@ from urllib.parse import quote
 import urllib3
 from pydantic import ValidationError
 
+from lambdas.backends.exchange import PATIENCE, Answer, Exchange, passing, retry_after
 from lambdas.backends.wire import CHECK_AFTER, DETAIL, WIRE, Refusal, State, asked, meaning
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 
 LARGEST = 64 << 10  # bytes of an answer
-PATIENCE = 20.0  # seconds that a whole answer may take, however busily the other side drips
 TIMEOUT = urllib3.Timeout(connect=5, read=10)
-LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
-WORTH_ANOTHER_TRY = {408, 425, 429}  # and every 5xx
 
 # Every request may be sent twice: an id names one piece of work, however often it is sent.
 RETRIES = urllib3.Retry(
     connect=1, read=1, redirect=0, status=0, other=0, allowed_methods=None, respect_retry_after_header=False
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True)
@@ -64,69 +54,38 @@ class ContainerBackend:
         if answer.status >= 300 and answer.status != 404:
             raise _refused(answer)
 
-    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> _Answer:
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
         """Raises TransientError when nothing answers, HostRefusal when what answers is no container."""
         headers = {"accept": "application/json", "prefer": "respond-async"}
-        try:
-            response = self.http.request(
-                method,
-                self.url.rstrip("/") + path,
-                json=body,
-                headers=headers,
-                timeout=TIMEOUT,
-                retries=RETRIES,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            answer = _Answer(response.status, response.headers, self._body(response))
-        except urllib3.exceptions.HTTPError as error:
-            raise TransientError("unreachable", "The model's container does not answer.") from error
+        exchange = Exchange("The model's container", self.http, LARGEST, self.patience)
+        answer = exchange.send(method, self.url.rstrip("/") + path, headers, TIMEOUT, RETRIES, json=body)
         if answer.headers.get("cadenza-wire", WIRE) != WIRE:
             raise HostRefusal("wrong_wire", "The model's container speaks another version.")
         return answer
-
-    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        until, body = time.monotonic() + self.patience, b""
-        while piece := response.read1(LARGEST):
-            body += piece
-            if len(body) > LARGEST or time.monotonic() > until:
-                response.close()
-                raise TransientError("bad_answer", "The model's container answers too much or too slowly.")
-        response.release_conn()
-        return body
 
 
 def _path(ticket: Ticket) -> str:
     return f"/invocations/{quote(ticket.id, safe='')}"
 
 
-def _state(answer: _Answer, id: str) -> State:
+def _state(answer: Answer, id: str) -> State:
     """Raises TransientError for anything but the state of this work."""
-    try:
-        state = State.model_validate_json(answer.body)
-    except ValidationError as error:
-        raise TransientError("bad_answer", "The model's container answers without sense.") from error
+    state = answer.read(State)
     if state.id != id:
         raise TransientError("bad_answer", "The model's container answers about other work.")
     return state
 
 
-def _refused(answer: _Answer) -> BackendError:
+def _refused(answer: Answer) -> BackendError:
     """What a status says about another try holds unless the container itself says otherwise. What is not in
     its words is not about the piece: a proxy's page, another server, or nothing."""
     try:
         told = Refusal.model_validate_json(answer.body).error
     except ValidationError:
         code, detail = f"http_{answer.status}", f"The model's container answered {answer.status}."
-        if answer.status >= 500 or answer.status in WORTH_ANOTHER_TRY:
-            return TransientError(code, detail, _retry_after(answer))
+        if passing(answer.status):
+            return TransientError(code, detail, retry_after(answer.headers))
         return HostRefusal(code, detail)
     if not told.transient:
         return PermanentError(told.code, told.detail[:DETAIL])
-    return TransientError(told.code, told.detail[:DETAIL], _retry_after(answer))
-
-
-def _retry_after(answer: _Answer) -> float:
-    said = answer.headers.get("retry-after", "")
-    return min(float(said), LONGEST_WAIT) if said.isascii() and said.isdigit() else 0.0
+    return TransientError(told.code, told.detail[:DETAIL], retry_after(answer.headers))

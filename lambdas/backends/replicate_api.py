@@ -4,22 +4,18 @@ Its documented limits: https://replicate.com/docs/topics/predictions/rate-limits
 """
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from lambdas.backends.exchange import LONGEST_WAIT, PATIENCE, Answer, Exchange, passing, retry_after
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
 
 LARGEST = 1 << 20  # bytes of an answer: a prediction tells its whole log
 DETAIL = 300  # characters of a reason that are passed on
-PATIENCE = 20.0  # seconds that a whole answer may take, however busily the other side drips
-LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
 TIMEOUT = urllib3.Timeout(connect=5, read=15)
-WORTH_ANOTHER_TRY = {408, 425, 429}  # and every 5xx
 INVALID_VERSION = (
     "invalid version or not permitted"  # the title of a 422 that is about us, not about the input
 )
@@ -51,8 +47,6 @@ UNKNOWN_VERSION = (
     "to pay: the operator must look.",
 )
 
-Told = TypeVar("Told", bound=BaseModel)
-
 
 class _Problem(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -60,20 +54,6 @@ class _Problem(BaseModel):
     title: str = ""
     detail: JsonValue = None
     retry_after: float | None = Field(None, ge=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def read(self, kind: type[Told]) -> Told:
-        """Raises TransientError for anything else: a proxy's page, half an answer, a state that is new."""
-        try:
-            return kind.model_validate_json(self.body)
-        except ValidationError as error:
-            raise TransientError("bad_answer", "Replicate answers without sense.") from error
 
 
 @dataclass(frozen=True)
@@ -99,36 +79,11 @@ class ReplicateApi:
         *,
         repeatable: bool = True,
     ) -> Answer:
-        """One exchange. Each has a connection of its own: one that was kept may be dead, and what is sent on
-        it lost, without a way to know. Raises TransientError when no answer came."""
-        # Not in the `try`: what it raises is said as it is.
-        told = {"accept": "application/json", "connection": "close", **self.credentials(), **(headers or {})}
-        try:
-            response = self.http.request(
-                method,
-                self.base_url.rstrip("/") + path,
-                json=body,
-                headers=told if body is None else {**told, "content-type": "application/json"},
-                timeout=TIMEOUT,
-                retries=AGAIN if repeatable else ONCE,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            return Answer(response.status, response.headers, self._body(response))
-        except urllib3.exceptions.HTTPError as error:
-            raise TransientError("unreachable", "Replicate does not answer.") from error
-
-    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        until, body = time.monotonic() + self.patience, b""
-        try:
-            while piece := response.read1(LARGEST):
-                body += piece
-                if len(body) > LARGEST or time.monotonic() > until:
-                    raise TransientError("bad_answer", "Replicate answers too much or too slowly.")
-        finally:
-            response.close()
-        return body
+        """One exchange. Raises TransientError when no answer came."""
+        told = {"accept": "application/json", **self.credentials(), **(headers or {})}
+        exchange = Exchange("Replicate", self.http, LARGEST, self.patience)
+        retries = AGAIN if repeatable else ONCE
+        return exchange.send(method, self.base_url.rstrip("/") + path, told, TIMEOUT, retries, json=body)
 
 
 def explained(answer: Answer) -> BackendError:
@@ -137,9 +92,9 @@ def explained(answer: Answer) -> BackendError:
         problem = _Problem.model_validate_json(answer.body)
     except ValidationError:
         problem = _Problem()  # a proxy's page, or nothing
-    if answer.status >= 500 or answer.status in WORTH_ANOTHER_TRY:
-        detail = f"Replicate is busy ({answer.status})."
-        return TransientError(f"http_{answer.status}", detail, _retry_after(answer, problem))
+    if passing(answer.status):
+        wait = min(max(retry_after(answer.headers), problem.retry_after or 0.0), LONGEST_WAIT)
+        return TransientError(f"http_{answer.status}", f"Replicate is busy ({answer.status}).", wait)
     if answer.status in REFUSALS:
         return HostRefusal(*REFUSALS[answer.status])
     if problem.title.lower() == INVALID_VERSION:
@@ -153,9 +108,3 @@ def explained(answer: Answer) -> BackendError:
 def plain(text: str) -> str:
     """Somebody else's words, at bearable length, without what is nobody's business."""
     return SECRETIVE.sub("…", text)[:DETAIL]
-
-
-def _retry_after(answer: Answer, problem: _Problem) -> float:
-    said = answer.headers.get("retry-after", "")
-    header = float(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0.0
-    return min(max(header, problem.retry_after or 0.0), LONGEST_WAIT)
