@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lambdas.core.breaking import Breaker, Breakers, Policy
 from tests.fakes.stores import MemoryLedger, Time
+from tests.fakes.wire import Wire
 
 POLICY = Policy(failures=3, within=60, rest=30, longest_rest=100, probe=50, fresh=5)
 CLOSED, OPEN, HALF_OPEN = Breaker
@@ -22,8 +23,10 @@ class Functions:
         self.ledger = MemoryLedger(self.time)
         self.told: list[str] = []
         self.works = count(1)
+        self.wire = Wire()
+        ledger = self.wire.through("ledger", self.ledger)
         self.one, self.other = (
-            Breakers(self.ledger, self.time, policy, lambda: spread, lambda name, _: self.told.append(name))
+            Breakers(ledger, self.time, policy, lambda: spread, lambda name, _: self.told.append(name))
             for _ in range(2)
         )
 
@@ -171,30 +174,23 @@ def test_rests_are_spread_so_that_hosts_are_not_asked_by_everybody_at_one_moment
 
 def test_while_all_is_well_nothing_is_written_and_reads_are_seconds_apart():
     functions = Functions()
-    reads, writes = [], []
-    ledger = functions.ledger
-    get = ledger.get
-    ledger.get = lambda key: (reads.append(key), get(key))[1]
-    ledger.put = ledger.add = ledger.claim = lambda *told: writes.append(told)
 
     for _ in range(100):
         functions.one.admits("host", "job-1")
         functions.one.succeeded("host")
         functions.time.pass_by(1)
 
-    assert writes == []
-    assert len(reads) == 100 / POLICY.fresh
+    assert functions.wire.calls == ["ledger.get"] * round(100 / POLICY.fresh)
 
 
 def test_while_a_host_rests_its_further_failures_are_not_written():
     functions = Functions()
     functions.fail()
-    writes = []
-    functions.ledger.put = functions.ledger.add = lambda *told: writes.append(told)
+    calls = len(functions.wire.calls)
 
     functions.fail(50)
 
-    assert writes == []
+    assert len(functions.wire.calls) == calls
 
 
 def test_the_mock_is_always_asked():

@@ -1,4 +1,6 @@
-"""Which stretch of a long piece comes next: nothing twice, nothing left out, nothing longer than a host makes."""
+"""Which stretch of a long piece comes next: nothing left out, nothing longer than a host makes."""
+
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ HEARD = st.floats(0.5, 20)
 
 def plan(total: float, longest: list[float], heard: float) -> list[Segment]:
     """The whole piece, each segment on a host of its own."""
-    made, segments = 0.0, []
+    made, segments = 0.0, list[Segment]()
     while made < total:
         most = longest[min(len(segments), len(longest) - 1)]
         segment = following(total, made, most, overlap(most, heard))
@@ -30,7 +32,7 @@ def test_segments_cover_the_piece_and_no_more(total, longest, heard):
 
     assert segments[0].start == 0.0
     assert segments[-1].end == total
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in pairwise(segments):
         assert before.start < after.start < before.end < after.end
 
 
@@ -43,7 +45,7 @@ def test_no_segment_is_longer_than_the_host_makes(total, longest, heard):
 def test_each_segment_hears_as_much_as_it_should_of_the_one_before(total, longest, heard):
     segments = plan(total, [longest], heard)
 
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in pairwise(segments):
         assert before.end - after.start == pytest.approx(overlap(longest, heard))
 
 
@@ -54,7 +56,7 @@ def test_there_are_no_more_segments_than_are_needed_and_all_bring_equally_much(t
     again = overlap(longest, heard)
     assert total > longest or len(segments) == 1
     assert (len(segments) - 2) * (longest - again) < total
-    news = [after.end - before.end for before, after in zip(segments, segments[1:], strict=False)]
+    news = [after.end - before.end for before, after in pairwise(segments)]
     assert news == pytest.approx([sum(news) / len(news)] * len(news)) if news else True
 
 
@@ -63,7 +65,7 @@ def test_a_piece_may_change_hosts_between_any_two_segments(total, hosts, heard):
     segments = plan(total, hosts, heard)
 
     assert segments[-1].end == total
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in pairwise(segments):
         assert before.start <= after.start < before.end < after.end
     for segment, longest in zip(segments, hosts, strict=False):
         assert segment.seconds <= longest + 1e-4
