@@ -138,16 +138,17 @@ def _sound(container: "InputContainer") -> "av.AudioStream":
 def _play(container: "InputContainer", stream: "av.AudioStream", tape: Tape) -> float:
     """Let the recording pass by the tape. Seconds of all that was decoded."""
     convert = av.AudioResampler(format="fltp", layout="mono" if stream.channels == 1 else "stereo")
+    rate = stream.rate  # now: a damaged frame may change it, to nothing even
     rest = 0.0  # seconds, by the packets' own word, once nothing of them is wanted
     for number, packet in enumerate(container.demux(stream)):
         if tape.complete:
             rest += float((packet.duration or 0) * (packet.time_base or 0))
         else:
-            _decode(packet, convert, stream.rate, tape)
-        _require_short(tape.position / stream.rate + rest)
+            _decode(packet, convert, rate, tape)
+        _require_short(tape.position / rate + rest)
         if number > PACKETS:
             raise UnusableAudio("The file is cut into more pieces than any recording is.")
-    return tape.position / stream.rate
+    return tape.position / rate
 
 
 def _decode(packet: "av.Packet[av.AudioStream]", convert: "av.AudioResampler", rate: int, tape: Tape) -> None:

@@ -211,6 +211,12 @@ def test_a_wav_whose_outer_size_is_wrong_has_what_it_has(riff: int) -> None:
     assert excerpt(bare_wav(riff=riff), MONO).seconds == 3.0
 
 
+@pytest.mark.parametrize("name", ["MP3", "FLAC"])
+def test_a_recording_that_changes_its_rate_on_the_way_is_refused(name: str) -> None:
+    with pytest.raises(UnusableAudio, match="changes its sample rate"):
+        excerpt(song(name, rate=44_100) + song(name, rate=48_000), MONO)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_no_recording_is_refused_with_a_reason_and_opens_nothing(name: str, trap: Trap) -> None:
     make, reason = HOSTILE[name]
