@@ -32,6 +32,8 @@ def genuine(secrets: Sequence[bytes], headers: Mapping[str, str], body: bytes, n
     if abs(now.timestamp() - int(timestamp)) > TOLERANCE:
         return False
     given = headers.get("webhook-signature", "").split()[:MOST_SIGNATURES]
+    if not message_id.isascii() or not all(map(str.isascii, given)):  # what is no text at all among it
+        return False
     ours = [sign(secret, message_id, int(timestamp), body) for secret in secrets]
     matches = [hmac.compare_digest(a.encode(), b.encode()) for a in given for b in ours]
     return any(matches)

@@ -71,6 +71,8 @@ def test_no_secret_verifies_nothing():
         {"signature": "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
         {"signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF="},
         {"signature": "v1,ﾩ"},
+        {"signature": "v1,\ud800"},
+        {"id": "\ud800"},
     ],
 )
 def test_whatever_was_not_signed_is_not_genuine(changes: dict[str, str]) -> None:
