@@ -12,11 +12,8 @@ from torch.nn import functional
 
 from model_container.training.songs import RATE
 
-RESOLUTIONS = (
-    (512, 128),
-    (1024, 256),
-    (2048, 512),
-)  # FFT and hop, in samples; the window is the FFT's length
+# FFT and hop, in samples; the window is the FFT's length.
+RESOLUTIONS = ((512, 128), (1024, 256), (2048, 512))
 MEL_FFT, MEL_HOP, MELS, MEL_TOP = 1024, 256, 80, 8000.0
 PART = 1536  # samples of an envelope's step: 64 ms, 250 of them in 16 s
 OUTLIER_FFT, OUTLIER_HOP = 2048, 512

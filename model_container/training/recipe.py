@@ -59,6 +59,8 @@ class Recipe:
         for name in ("layers", "batch", "epochs", "pairs_per_song", "max_pairs", "lr", "critic_lr", "clip"):
             if not getattr(self, name):
                 raise TrainingError(f"{flag(name)} must be more than 0")
+        if not self.dropout < 1:
+            raise TrainingError(f"--dropout must be less than 1, and is {self.dropout}")
         if not 0 < self.validation < 1:
             raise TrainingError(f"--validation must lie between 0 and 1, and is {self.validation}")
         if not 0.5 <= self.seconds <= 26:

@@ -16,8 +16,10 @@ from model_container.training.recipe import Recipe, TrainingError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What the job is sent of this package: what training imports, and nothing else.
-SENT = ("__init__.py", "train.py", "requirements-train.txt", "cascade", "training", "engine/__init__.py")
-SENT_TOO = ("engine/config.py",)
+SENT = (
+    *("__init__.py", "train.py", "requirements-train.txt", "cascade", "training"),
+    *("engine/__init__.py", "engine/config.py"),
+)
 REQUIREMENTS = "model_container/requirements-train.txt"
 CHANNELS, CHECKPOINTS, SCRATCH = "/opt/ml/input/data", "/opt/ml/checkpoints", "/tmp/audio"
 FRAMEWORK = ("2.10.0", "py313")  # of AWS's image, into which the requirements are installed
@@ -97,7 +99,7 @@ def send(folder: Path) -> None:
     """Copy what a job needs of our code into a folder."""
     target = folder / PACKAGE.name
     (target / "engine").mkdir(parents=True)
-    for name in (*SENT, *SENT_TOO):
+    for name in SENT:
         source = PACKAGE / name
         if source.is_dir():
             shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))

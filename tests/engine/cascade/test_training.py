@@ -147,6 +147,7 @@ def test_two_processes_train_one_model(
         (["--seconds", "5"], "0 of 4 songs last 10 s or more"),
         (["--lr", "0"], "--lr must be more than 0"),
         (["--epochs", "-1"], "--epochs must not be negative"),
+        (["--dropout", "1"], "--dropout must be less than 1"),
         (["--validation", "1"], "--validation must lie between"),
         (["--seconds", "40"], "--seconds must lie between"),
         (["--heads", "5"], "5 heads do not divide"),
