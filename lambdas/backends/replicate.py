@@ -25,9 +25,8 @@ from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.works import Failed, Finished, Input, Running, Work
 
 BASE_URL = "https://api.replicate.com/v1"
-DELIVERY = (
-    "replicate.delivery"  # and its subdomains: where outputs are served from, as the API's document says
-)
+# And its subdomains: where outputs are served from, as the API's document says.
+DELIVERY = "replicate.delivery"
 STEPS = re.compile(r"(\d+)\s*/\s*(\d+)\s*$")  # the last line that MusicGen logs: tokens made, of how many
 LATEST_LOG = 200  # characters
 SEED_FOR_ZERO = 2**32 - 1  # there, 0 means a seed of its own choice

@@ -16,12 +16,10 @@ from lambdas.core.errors import BackendError, HostRefusal, PermanentError, Trans
 LARGEST = 1 << 20  # bytes of an answer: a prediction tells its whole log
 DETAIL = 300  # characters of a reason that are passed on
 TIMEOUT = urllib3.Timeout(connect=5, read=15)
-INVALID_VERSION = (
-    "invalid version or not permitted"  # the title of a 422 that is about us, not about the input
-)
-SECRETIVE = re.compile(
-    r"https?://\S+|\br8_\w+"
-)  # presigned addresses and tokens stay out of what is passed on
+# The title of a 422 that is about us, not about the input.
+INVALID_VERSION = "invalid version or not permitted"
+# Presigned addresses and tokens, which stay out of what is passed on.
+SECRETIVE = re.compile(r"https?://\S+|\br8_\w+")
 
 # A connection that was never made has asked for nothing; whatever came later may have been heard.
 ONCE = urllib3.Retry(
