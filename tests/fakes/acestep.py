@@ -7,23 +7,20 @@ read it refuses, which the real one, taking any field, does not.
 
 import json
 import re
-import threading
-import weakref
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import urllib3
 
 from lambdas.backends.acestep import AceStepBackend
 from lambdas.backends.mock import silence
-from tests.fakes.container import Answer
 from tests.fakes.examples import PIECE
 from tests.fakes.forms import form
+from tests.fakes.loopback import Answer, Loopback
 
 Put = Callable[[str, bytes], object]
 Clock = Callable[[], Any]
@@ -54,7 +51,7 @@ class Task:
     error: str | None = None
 
 
-class AceStep:
+class AceStep(Loopback):
     """Serves on a free port while the `with` block lasts. `answers` come first, then the contract."""
 
     waits, works = WAITS, WORKS
@@ -62,6 +59,7 @@ class AceStep:
     def __init__(
         self, clock: Clock, key: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
+        super().__init__()
         self.clock, self.key, self.wanted = clock, key, dict(headers or {})
         self.tasks: dict[str, Task] = {}
         self.answers: dict[str, list[Answer]] = defaultdict(list)  # by path
@@ -69,25 +67,10 @@ class AceStep:
         self.recording = b""  # what a bucket would hold, at `input_url`
         self.changes: dict[str, Any] = {}  # to what is said of finished songs
         self.stopped: float | None = None  # when it was started anew: then all that was begun stands still
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def input_url(self) -> str:
         return self.url + "/bucket/input.wav?X-Amz-Signature=s"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         path = urlsplit(target).path
@@ -192,16 +175,10 @@ class AceStep:
 
 def serving(put: Put, clock: Clock) -> AceStepBackend:
     """A backend with a server of its own, which goes when the backend does."""
-    server = AceStep(clock).__enter__()
-    http = urllib3.PoolManager()
+    server, http = AceStep(clock), urllib3.PoolManager()
     backend = AceStepBackend(server.url, http, put, clock)
-    weakref.finalize(backend, _close, server, http)
+    server.live_with(backend, http)
     return backend
-
-
-def _close(server: AceStep, http: urllib3.PoolManager) -> None:
-    http.clear()
-    server.__exit__()
 
 
 def _wrapped(data: object) -> Answer:
@@ -211,26 +188,3 @@ def _wrapped(data: object) -> Answer:
 
 def _refused(status: int, detail: str) -> Answer:
     return Answer(status, json.dumps({"detail": detail}).encode())
-
-
-def _handler(server: AceStep) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            answer = server.answer(self.command, self.path, self.headers, body)
-            if answer.hang_up:
-                return
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            for _ in range(answer.drip or 1):
-                self.wfile.write(answer.body)
-                self.wfile.flush()
-
-        do_POST = do_GET  # noqa: N815
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Tests read what was said in `seen`."""
-
-    return Handler

@@ -2,13 +2,11 @@
 
 import json
 import re
-import threading
-import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from email.message import Message
+from typing import Any
 
 import urllib3
 
@@ -16,6 +14,7 @@ from lambdas.backends.container import ContainerBackend
 from lambdas.backends.mock import silence
 from lambdas.core.errors import TransientError
 from tests.fakes.examples import PIECE
+from tests.fakes.loopback import Answer, Loopback
 
 Put = Callable[[str, bytes], object]
 FIELDS = {
@@ -25,17 +24,6 @@ FIELDS = {
 LOOKS = 3  # after which a song is finished
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a server says instead of what the contract would have it say."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    hang_up: bool = False  # before a word is said
-    drip: int = 0  # times that the body is sent, on its own, one after the other
-
-
 @dataclass
 class Song:
     asked: dict[str, Any]
@@ -43,34 +31,23 @@ class Song:
     ended: dict[str, object] | None = None
 
 
-class Container:
+class Container(Loopback):
     """Serves on a free port while the `with` block lasts. `answers` come first, then the contract."""
 
     def __init__(self, put: Put = lambda url, audio: None) -> None:
+        super().__init__()
         self.put, self.songs = put, dict[str, Song]()
         self.answers: list[Answer] = []
         self.seen = Counter[str]()  # by method
         self.preferred: list[str | None] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(self, method: str, path: str, body: bytes) -> Answer:
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         self.seen[method] += 1
-        if self.answers:
-            return self.answers.pop(0)
+        self.preferred.append(headers["prefer"])
+        said = self.answers.pop(0) if self.answers else self._answer(method, target, body)
+        return replace(said, headers={"Cadenza-Wire": "1", **said.headers})
+
+    def _answer(self, method: str, path: str, body: bytes) -> Answer:
         if (method, path) == ("POST", "/invocations"):
             return self._begin(json.loads(body))
         id = path.removeprefix("/invocations/")
@@ -118,16 +95,10 @@ class Container:
 
 def serving(put: Put) -> ContainerBackend:
     """A backend with a container of its own, which goes when the backend does."""
-    container = Container(put).__enter__()
-    http = urllib3.PoolManager()
+    container, http = Container(put), urllib3.PoolManager()
     backend = ContainerBackend(container.url, http)
-    weakref.finalize(backend, _close, container, http)
+    container.live_with(backend, http)
     return backend
-
-
-def _close(container: Container, http: urllib3.PoolManager) -> None:
-    http.clear()
-    container.__exit__()
 
 
 def _json(status: int, said: Mapping[str, object]) -> Answer:
@@ -136,27 +107,3 @@ def _json(status: int, said: Mapping[str, object]) -> Answer:
 
 def _error(status: int, code: str, *, transient: bool) -> Answer:
     return _json(status, {"error": {"code": code, "detail": "No.", "transient": transient}})
-
-
-def _handler(container: Container) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            container.preferred.append(self.headers["prefer"])
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            answer = container.answer(self.command, self.path, body)
-            if answer.hang_up:
-                return
-            self.send_response(answer.status)
-            for name, value in {"Cadenza-Wire": "1", **answer.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            for _ in range(answer.drip or 1):
-                self.wfile.write(answer.body)
-                self.wfile.flush()
-
-        do_POST = do_DELETE = do_GET  # noqa: N815
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Tests read what was said in `seen`."""
-
-    return Handler

@@ -6,21 +6,18 @@ https://replicate.com/docs/topics/webhooks/verify-webhook.
 
 import json
 import re
-import threading
-import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from email.message import Message
+from typing import Any
 
 import urllib3
 
 from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.ports import Clock
 from lambdas.core.signing import secrets_in, sign
-from tests.fakes.container import Answer
+from tests.fakes.loopback import Answer, Loopback
 from tests.fakes.predictions import BOOT, PACE, Prediction, logs, raised, seconds_of, wav, wrong
 
 TOKEN = "r8_test"
@@ -33,12 +30,13 @@ KEPT = timedelta(hours=1)  # how long inputs, outputs and logs are kept
 ENDED = ("succeeded", "failed", "canceled", "aborted")
 
 
-class Replicate:
+class Replicate(Loopback):
     """Serves on a free port while the `with` block lasts. `answers` and `deliveries` come first, then the API
     and the files. `boot` and `pace` are those of its machines, in seconds and seconds per second of audio;
     `recordings` the lengths of inputs by their addresses."""
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self.clock = clock
         self.boot, self.pace = BOOT, PACE
         self.predictions: dict[str, Prediction] = {}
@@ -50,24 +48,14 @@ class Replicate:
         self.seen = Counter[str]()  # by method and first step of the path
         self.headers: list[Mapping[str, str]] = []
         self.before_sending: Callable[[], object] = lambda: None  # when an answer is made
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
+        self.headers.append({name.lower(): value for name, value in headers.items()})
+        said = self._answer(method, target, self.headers[-1], body)
+        self.before_sending()
+        return said
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        self.headers.append(headers)
+    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         area = "files" if path.startswith("/files/") else path.removeprefix("/v1/").partition("/")[0]
         self.seen[f"{method} {area}"] += 1
         scripted = self.deliveries if area == "files" else self.answers
@@ -178,38 +166,7 @@ def connect(
 
 def serving(put: Put, clock: Clock) -> ReplicateBackend:
     """A backend with a Replicate of its own, which goes when the backend does."""
-    replicate, http = Replicate(clock).__enter__(), urllib3.PoolManager()
+    replicate, http = Replicate(clock), urllib3.PoolManager()
     backend = connect(replicate, http, put)
-    weakref.finalize(backend, _close, replicate, http)
+    replicate.live_with(backend, http)
     return backend
-
-
-def _close(replicate: Replicate, http: urllib3.PoolManager) -> None:
-    http.clear()
-    replicate.__exit__()
-
-
-def _handler(replicate: Replicate) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = replicate.answer(self.command, self.path, headers, body)
-            replicate.before_sending()
-            if answer.hang_up:
-                return
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            with suppress(ConnectionError):  # the other side hung up, as it may
-                self.end_headers()
-                for _ in range(answer.drip or 1):
-                    self.wfile.write(answer.body)
-                    self.wfile.flush()
-
-        do_POST = do_GET  # noqa: N815
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Tests read what was said in `seen` and `headers`."""
-
-    return Handler

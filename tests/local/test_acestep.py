@@ -11,7 +11,7 @@ import pytest
 
 from local.cloud import LocalCloud
 from tests.fakes.acestep import AceStep
-from tests.fakes.container import Answer
+from tests.fakes.loopback import Answer
 from tests.local.caller import Caller
 
 KEYS = {"api_key": "sk-of-the-server", "modal_key": "wk-1", "modal_secret": "ws-1"}

@@ -12,7 +12,8 @@ import pytest
 
 from lambdas.backends.upload import put
 from local.cloud import LocalCloud
-from tests.fakes.container import Answer, Container
+from tests.fakes.container import Container
+from tests.fakes.loopback import Answer
 from tests.fakes.replicate import TOKEN, VERSION, Replicate
 from tests.local.caller import Caller, View, refused
 

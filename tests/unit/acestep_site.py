@@ -11,8 +11,8 @@ from lambdas.backends.acestep import AceStepBackend
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 from tests.fakes.acestep import AceStep
-from tests.fakes.container import Answer
 from tests.fakes.examples import PIECE
+from tests.fakes.loopback import Answer
 from tests.fakes.stores import Time
 
 WORK = Work("job-1-1", 1, PIECE.but(lyrics="la la"), "http://bucket.example/raw?signature=x", "", "")

@@ -15,8 +15,8 @@ from lambdas.core.errors import TransientError, Waking
 from lambdas.core.pieces import Role, Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running
 from tests.fakes.acestep import SECRETS
-from tests.fakes.container import Answer
 from tests.fakes.examples import PIECE
+from tests.fakes.loopback import Answer
 from tests.unit.acestep_site import TASK, TICKET, WORK, Site, a_site
 
 

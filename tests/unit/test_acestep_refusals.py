@@ -12,8 +12,8 @@ from lambdas.backends.mock import silence
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Waking
 from lambdas.core.ports import Failed, Finished
 from tests.fakes.acestep import FOLDER, SECRETS
-from tests.fakes.container import Answer
 from tests.fakes.examples import PIECE
+from tests.fakes.loopback import Answer
 from tests.unit.acestep_site import TASK, TICKET, WORK, Site, a_site
 
 

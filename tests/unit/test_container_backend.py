@@ -13,8 +13,9 @@ from lambdas.backends.container import LARGEST, ContainerBackend
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Role, Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running, Work
-from tests.fakes.container import Answer, Container
+from tests.fakes.container import Container
 from tests.fakes.examples import PIECE
+from tests.fakes.loopback import Answer
 
 WORK = Work("job-1-1", 1, PIECE.but(top_k=50, guidance=4.5), "http://bucket.example/raw?signature=x", "", "")
 TICKET = Ticket(id="job-1-1")

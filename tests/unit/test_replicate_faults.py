@@ -13,8 +13,8 @@ from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Running, Work
-from tests.fakes.container import Answer
 from tests.fakes.examples import NOW, PIECE
+from tests.fakes.loopback import Answer
 from tests.fakes.replicate import TOKEN, Replicate, connect, problem
 from tests.fakes.stores import Time
 

@@ -17,7 +17,7 @@ from lambdas.core.models import CATALOGUE
 from lambdas.core.preparing import Preparation
 from lambdas.core.routing import Routing
 from lambdas.core.segments import seed
-from tests.fakes.container import Answer
+from tests.fakes.loopback import Answer
 from tests.fakes.replicate import Replicate, connect
 from tests.fakes.world import REQUEST, World, settled
 

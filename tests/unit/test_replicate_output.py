@@ -12,8 +12,8 @@ from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.errors import BackendError, HostRefusal, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
-from tests.fakes.container import Answer
 from tests.fakes.examples import NOW, PIECE
+from tests.fakes.loopback import Answer
 from tests.fakes.replicate import TOKEN, Replicate, connect
 from tests.fakes.stores import Time
 
