@@ -34,6 +34,7 @@ class MemoryHost:
     starts: Counter[str] = field(default_factory=Counter)  # by work id
     checks: Counter[str] = field(default_factory=Counter)  # by ticket id
     tickets: list[str] = field(default_factory=list)
+    charged: dict[str, float] = field(default_factory=dict)  # by work id: the most that it said
     canceled: list[str] = field(default_factory=list)  # ticket ids
 
     def start(self, work: Work) -> Ticket:
@@ -48,11 +49,13 @@ class MemoryHost:
         self.tickets.append(f"{self.name}:{work.id}")
         return Ticket(id=self.tickets[-1], check_after=self.check_after)
 
-    def check(self, _: Work, ticket: Ticket) -> Answer:
+    def check(self, work: Work, ticket: Ticket) -> Answer:
         answer = self.answers[min(self.checks.total(), len(self.answers) - 1)]
         self.checks[ticket.id] += 1
         if isinstance(answer, Exception):
             raise answer
+        cost = 0.0 if isinstance(answer, Running) else answer.cost_usd
+        self.charged[work.id] = max(cost, self.charged.get(work.id, 0.0))
         return answer
 
     def cancel(self, ticket: Ticket) -> None:

@@ -38,6 +38,7 @@ class Laws:
                 _follows(before, job)
             if job.status is Status.COMPLETED and not job.deleted:
                 self._has_its_files(job)
+            self._is_billed_once(job)
         for host in self._hosts:
             assert set(host.starts.values()) <= {1}, f"started more than once: {host.starts}"
             longest = max((work.piece.duration for work in host.works), default=0.0)
@@ -56,6 +57,13 @@ class Laws:
         self._are_paid_for()
         left = {key for key in self._objects.files if not key.startswith("uploads/")}
         assert left == kept, f"left behind: {left - kept}"
+
+    def _is_billed_once(self, job: Job) -> None:
+        """An attempt costs what its host said, however often the host was asked."""
+        works = {f"{job.job_id}-{attempt}" for attempt in range(1, job.attempt + 1)}
+        charged = sum(cost for host in self._hosts for work, cost in host.charged.items() if work in works)
+        told = job.cost.actual_usd or 0.0
+        assert told <= charged + 1e-6, f"{job.job_id} cost {told}, and hosts said {charged}"
 
     def _are_paid_for(self) -> None:
         """What the ledger says was spent is what the jobs did cost, to the last of them."""
