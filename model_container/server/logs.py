@@ -5,9 +5,11 @@ Knows logging. Must not know what is logged.
 
 import json
 import logging
+import re
 import sys
 
 PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+QUERY = re.compile(r"\?[^\s\"'\\<>]*=[^\s\"'\\<>]*")  # of an address: with a signature it is a right
 
 
 class JsonFormatter(logging.Formatter):
@@ -21,7 +23,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["error"] = self.formatException(record.exc_info)
-        return json.dumps(event, default=str)
+        return QUERY.sub("?...", json.dumps(event, default=str))
 
 
 def configure(level: str = "INFO") -> None:
