@@ -1,4 +1,4 @@
-"""What fakes of hosts speak through: real HTTP on a free port of this machine, and what a test has them say."""
+"""What fakes of hosts speak through: real HTTP on a free port, and whatever a test has them say."""
 
 import threading
 import weakref
