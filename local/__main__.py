@@ -12,10 +12,11 @@ from typing import Any
 from local import ROOT, LocalError
 from local.checkpoints import find
 from local.cloud import LocalCloud
-from local.container import Container
+from local.container import Container, ExpectAlive
 from local.hosting import MODES, Hosting
 from local.weights import packed
 
+LOOK_SECONDS = 1.0
 EXAMPLE = '{"prompt":"upbeat electronic dance music with heavy bass","duration":30,"genre":"electronic"}'
 
 
@@ -25,11 +26,12 @@ def main() -> int:
     started = time.monotonic()
     try:
         with ExitStack() as running:
-            cloud = _cloud(running, arguments)
+            cloud, expect_model = _cloud(running, arguments)
             running.enter_context(cloud)
             _say(_welcome(cloud, time.monotonic() - started))
-            code = cloud.emulator.wait()
-            raise LocalError(f"The emulator ended by itself with code {code}; see {cloud.emulator.log}")
+            while True:
+                cloud.emulator.wait(LOOK_SECONDS)
+                expect_model()
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
@@ -38,7 +40,7 @@ def main() -> int:
         return 0
 
 
-def _cloud(running: ExitStack, arguments: argparse.Namespace) -> LocalCloud:
+def _cloud(running: ExitStack, arguments: argparse.Namespace) -> tuple[LocalCloud, ExpectAlive]:
     """The cloud to be, with the model's own server beside it if a model was named."""
     context: dict[str, Any] = dict(pair.split("=", 1) for pair in arguments.context)
     container = Container(arguments.folder, arguments.port + 2, say=_say)
@@ -53,12 +55,13 @@ def _cloud(running: ExitStack, arguments: argparse.Namespace) -> LocalCloud:
         containers=hosting.containers(container.url) if hosting else None,
         say=_say,
     )
-    if hosting is not None:
-        cloud.synthesize()  # whose complaints are better heard before a model is packed
-        container.start(running, packed(hosting.checkpoint, arguments.folder / "models", _say))
-        if hosting.licence:
-            _say(f"{arguments.model} is {hosting.licence}: for non-commercial use only.")
-    return cloud
+    if hosting is None:
+        return cloud, lambda: None
+    cloud.synthesize()  # whose complaints are better heard before a model is packed
+    expect_alive = container.start(running, packed(hosting.checkpoint, arguments.folder / "models", _say))
+    if hosting.licence:
+        _say(f"{arguments.model} is {hosting.licence}: for non-commercial use only.")
+    return cloud, expect_alive
 
 
 def _hosting(arguments: argparse.Namespace) -> Hosting | None:

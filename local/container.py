@@ -8,8 +8,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from local import HOST, ROOT, LocalError
@@ -21,6 +23,9 @@ START_SECONDS = 300.0
 TELL_SECONDS = 5.0
 STOP_SECONDS = 5.0
 QUEUE = 256  # a laptop's queue is its user's own
+
+ExpectAlive = Callable[[], None]
+"""Raises LocalError once the server has ended by itself."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Container:
     def log(self) -> Path:
         return self.folder / "container.log"
 
-    def start(self, running: ExitStack, packed: Path) -> None:
+    def start(self, running: ExitStack, packed: Path) -> ExpectAlive:
         """Serve what is packed there until `running` closes; return when a song could start.
 
         Raises LocalError.
@@ -48,7 +53,16 @@ class Container:
         self._compile(python)
         process = self._serve(python, packed)
         running.callback(_stop, process)
-        self._wait(process)
+        expect_alive = partial(self._expect_alive, process)
+        self._wait(expect_alive)
+        return expect_alive
+
+    def _expect_alive(self, process: "subprocess.Popen[bytes]") -> None:
+        code = process.poll()
+        if code is not None and code < 0:
+            raise LocalError(f"The model's server was killed by signal {-code}; see {self.log}")
+        if code is not None:
+            raise LocalError(f"The model's server ended: {_reason(self.log)}")
 
     def _compile(self, python: Path) -> None:
         """Without a compiler the engine falls back on its portable decoder."""
@@ -75,13 +89,12 @@ class Container:
                 start_new_session=True,
             )
 
-    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
+    def _wait(self, expect_alive: ExpectAlive) -> None:
         self.say("Loading the model …")
         started = told = time.monotonic()
         while (reason := self._ping()) is not None:
             now = time.monotonic()
-            if process.poll() is not None:
-                raise LocalError(f"The model's server ended: {_reason(self.log)}")
+            expect_alive()
             if now - started > START_SECONDS:
                 raise LocalError(f"The model's server is not healthy ({reason}); see {self.log}")
             if now - told > TELL_SECONDS:

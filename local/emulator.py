@@ -1,5 +1,6 @@
 """Starts and stops the emulator's process. Knows its environment and its pipe, not what is deployed."""
 
+import contextlib
 import json
 import os
 import select
@@ -72,9 +73,11 @@ class Emulator:
         """Write all state now; while running, only jobs, messages and secrets are written by themselves."""
         self._command(save=True)
 
-    def wait(self) -> int:
-        """Block until the process ends by itself; its exit code."""
-        return self._running.wait()
+    def wait(self, seconds: float) -> None:
+        """Block for so long. Raises LocalError when the process ends by itself meanwhile."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._running.wait(seconds)
+            raise LocalError(f"The emulator ended by itself with code {code}; see {self.log}")
 
     def stop(self) -> None:
         """End the process and everything it started, after it has written its state."""

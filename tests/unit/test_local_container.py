@@ -6,6 +6,7 @@ The engine's commands are played by a small script, so that its environment is n
 import json
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from local.container import Container
 from local.environments import Say
 
 ENGINE = """#!{python}
-import http.server, json, pathlib, sys
+import http.server, json, os, pathlib, sys
 module, arguments = sys.argv[2], sys.argv[3:]
 if module == "model_container.pack":
     if "odd" in pathlib.Path(arguments[0]).name:
@@ -33,6 +34,9 @@ elif module == "model_container.serve":
         sys.exit(1)
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            if self.path == "/end":
+                print(json.dumps({{"message": "ended", "reason": "it is tired"}}), flush=True)
+                os._exit(1)
             unusable = pathlib.Path(arguments[0], "unusable").exists()
             self.send_response(503 if unusable or pathlib.Path(arguments[0], "ill").exists() else 200)
             self.end_headers()
@@ -89,6 +93,22 @@ def test_a_packed_folder_is_served_until_the_run_ends(container: Container, tmp_
 
     with pytest.raises(OSError):
         urlopen(f"{container.url}/ping")
+
+
+def for_ever(look: Callable[[], None]) -> None:
+    while True:
+        look()
+
+
+def test_a_server_that_ends_in_the_middle_of_a_run_is_missed(container: Container, tmp_path: Path) -> None:
+    with ExitStack() as running:
+        expect_alive = container.start(running, ready(packed(tmp_path / "pack")))
+        expect_alive()
+        with pytest.raises(OSError):
+            urlopen(f"{container.url}/end")
+
+        with pytest.raises(LocalError, match="The model's server ended: it is tired"):
+            for_ever(expect_alive)
 
 
 def test_a_checkpoint_is_packed_once(container: Container, tmp_path: Path) -> None:
