@@ -12,14 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.settings import (
     VERSION,
-    AceStepSettings,
     ApiSettings,
     BreakerSettings,
     ConductorSettings,
     CourierSettings,
     JanitorSettings,
-    ReplicateSettings,
-    SageMakerSettings,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
     from lambdas.core.conducting import Conductor
     from lambdas.core.hinting import Hints
     from lambdas.core.models import Model
-    from lambdas.core.ports import Backend, Ledger, Tell
+    from lambdas.core.ports import Ledger, Tell
     from lambdas.core.submitting import Submitter
     from lambdas.core.tidying import Janitor
     from lambdas.core.uploading import Uploads
@@ -148,13 +145,14 @@ def conducting() -> Conducting:
     from lambdas.core.routing import Routing
     from lambdas.core.settling import Settling
     from lambdas.core.spending import Spending
+    from lambdas.hosting import hosts
     from lambdas.telemetry import Telemetry
 
     settings = ConductorSettings.from_env(os.environ)
     jobs = DynamoJobs(clients.dynamodb(), settings.jobs_table)
     queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
     objects = S3Objects(clients.s3(), settings.audio_bucket)
-    backends = _backends(settings)
+    backends = hosts(settings, now)
     ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
     deliveries = SqsQueue(clients.sqs(), settings.deliveries_queue_url)
     breakers = _breakers(ledger, settings.breaker, Telemetry("conductor").tell)
@@ -184,80 +182,6 @@ def _breakers(ledger: "Ledger", settings: BreakerSettings, tell: "Tell | None" =
         longest_rest=settings.longest_rest_seconds,
     )
     return Breakers(ledger, now, policy, tell=tell or untold)
-
-
-def _backends(settings: ConductorSettings) -> "dict[str, Backend]":
-    """The registry: one line per host."""
-    from urllib3 import PoolManager
-
-    from lambdas.backends import mock
-    from lambdas.backends.container import ContainerBackend
-    from lambdas.backends.upload import put
-
-    sounds = {"music": mock.music, "silence": mock.silence}
-    hosts: dict[str, Backend] = {"mock": mock.MockBackend(sounds[settings.mock], put, now)}
-    if settings.container_url is not None:
-        hosts["container"] = ContainerBackend(settings.container_url, PoolManager())
-    if settings.acestep is not None:
-        hosts["acestep"] = _acestep(settings.acestep)
-    if settings.replicate is not None:
-        hosts["replicate"] = _replicate(settings.replicate)
-    if settings.sagemaker is not None:
-        hosts["sagemaker"] = _sagemaker(settings.sagemaker, settings.audio_bucket)
-    return hosts
-
-
-def _sagemaker(settings: SageMakerSettings, bucket: str) -> "Backend":
-    from lambdas.aws import clients
-    from lambdas.aws.objects import S3Objects
-    from lambdas.backends.progress import look
-    from lambdas.backends.sagemaker import PATIENCE, SageMakerBackend
-
-    client = clients.sagemaker_runtime(PATIENCE[settings.mode])
-    return SageMakerBackend(client, settings, look, S3Objects(clients.s3(), bucket).read, now)
-
-
-def _acestep(settings: AceStepSettings) -> "Backend":
-    from urllib3 import PoolManager
-
-    from lambdas.aws import clients
-    from lambdas.aws.secrets import secret
-    from lambdas.backends.acestep import AceStepBackend
-    from lambdas.backends.upload import put
-    from lambdas.core.models import ACE_STEP
-    from lambdas.core.prices import PRICES
-
-    priced = PRICES["modal"][settings.hardware].usd_per_second if settings.hardware else 0.0
-    return AceStepBackend(
-        url=settings.url,
-        http=PoolManager(),
-        put=put,
-        clock=now,
-        credentials=lambda: secret(clients.secrets(), settings.credentials_secret),
-        usd_per_second=priced,
-        expected_s=ACE_STEP.work_per_second,
-        planning=settings.planning,
-    )
-
-
-def _replicate(settings: ReplicateSettings) -> "Backend":
-    from urllib3 import PoolManager
-
-    from lambdas.aws import clients
-    from lambdas.aws.secrets import secret
-    from lambdas.backends.replicate import ReplicateBackend
-    from lambdas.backends.upload import put
-
-    return ReplicateBackend(
-        version=settings.version,
-        hardware=settings.hardware,
-        token=lambda: secret(clients.secrets(), settings.token_secret),
-        http=PoolManager(),
-        put=put,
-        base_url=settings.base_url,
-        webhook_url=settings.webhook_url,
-        cancel_after=settings.cancel_after,
-    )
 
 
 def _signer(settings: ConductorSettings) -> "Signer | None":

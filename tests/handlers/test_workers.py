@@ -8,6 +8,7 @@ import pytest
 from lambdas import conductor, courier, janitor, wiring
 from lambdas.core.ports import Message, Work
 from lambdas.core.tidying import Round
+from lambdas.hosting import hosts
 from lambdas.settings import ConductorSettings
 from tests.fakes.examples import PIECE
 from tests.fakes.world import World
@@ -118,7 +119,7 @@ def test_silence_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[bytes] = []
     monkeypatch.setattr("lambdas.backends.upload.put", lambda url, data: sent.append(data))
 
-    backends = wiring._backends(SETTINGS)
+    backends = hosts(SETTINGS, wiring.now)
     backends["mock"].start(Work("job-1-1", 1, PIECE, "https://put", "https://put", "https://get"))
 
     (wav,) = sent

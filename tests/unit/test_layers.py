@@ -38,7 +38,8 @@ MAY_IMPORT = {
     "lambdas.audio": {"av", "c2pa", "numpy", "lambdas.core", "lambdas.settings", "lambdas.audio"},
     "lambdas.http": {"pydantic", "aws_lambda_powertools", "lambdas.core", "lambdas.settings", "lambdas.http"},
     "lambdas.outbound": {"urllib3", "lambdas.core"},
-    "lambdas.wiring": {"botocore", "urllib3", "lambdas"},
+    "lambdas.hosting": {"urllib3", "lambdas"},
+    "lambdas.wiring": {"botocore", "lambdas"},
     "lambdas": {"aws_lambda_powertools", "pydantic", "botocore", "lambdas"},
     "app": {"aws_cdk", "infra"},
     "infra": {

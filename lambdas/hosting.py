@@ -1,0 +1,73 @@
+"""A deployment's hosts of models, by their names in its chains. Loads only those that are set up."""
+
+from urllib3 import PoolManager
+
+from lambdas.core.ports import Backend, Clock
+from lambdas.core.prices import usd
+from lambdas.settings import AceStepSettings, ConductorSettings, ReplicateSettings, SageMakerSettings
+
+
+def hosts(settings: ConductorSettings, clock: Clock) -> dict[str, Backend]:
+    """The registry: one line per host."""
+    from lambdas.backends import mock
+    from lambdas.backends.container import ContainerBackend
+    from lambdas.backends.upload import put
+
+    sounds = {"music": mock.music, "silence": mock.silence}
+    made: dict[str, Backend] = {"mock": mock.MockBackend(sounds[settings.mock], put, clock)}
+    if settings.container_url is not None:
+        made["container"] = ContainerBackend(settings.container_url, PoolManager())
+    if settings.acestep is not None:
+        made["acestep"] = _acestep(settings.acestep, clock)
+    if settings.replicate is not None:
+        made["replicate"] = _replicate(settings.replicate)
+    if settings.sagemaker is not None:
+        made["sagemaker"] = _sagemaker(settings.sagemaker, settings.audio_bucket, clock)
+    return made
+
+
+def _sagemaker(settings: SageMakerSettings, bucket: str, clock: Clock) -> Backend:
+    from lambdas.aws import clients
+    from lambdas.aws.objects import S3Objects
+    from lambdas.backends.progress import look
+    from lambdas.backends.sagemaker import PATIENCE, SageMakerBackend
+
+    client = clients.sagemaker_runtime(PATIENCE[settings.mode])
+    return SageMakerBackend(client, settings, look, S3Objects(clients.s3(), bucket).read, clock)
+
+
+def _acestep(settings: AceStepSettings, clock: Clock) -> Backend:
+    from lambdas.aws import clients
+    from lambdas.aws.secrets import secret
+    from lambdas.backends.acestep import AceStepBackend
+    from lambdas.backends.upload import put
+    from lambdas.core.models import ACE_STEP
+
+    return AceStepBackend(
+        url=settings.url,
+        http=PoolManager(),
+        put=put,
+        clock=clock,
+        credentials=lambda: secret(clients.secrets(), settings.credentials_secret),
+        usd_per_second=usd("modal", settings.hardware, 1.0) if settings.hardware else 0.0,
+        expected_s=ACE_STEP.work_per_second,
+        planning=settings.planning,
+    )
+
+
+def _replicate(settings: ReplicateSettings) -> Backend:
+    from lambdas.aws import clients
+    from lambdas.aws.secrets import secret
+    from lambdas.backends.replicate import ReplicateBackend
+    from lambdas.backends.upload import put
+
+    return ReplicateBackend(
+        version=settings.version,
+        hardware=settings.hardware,
+        token=lambda: secret(clients.secrets(), settings.token_secret),
+        http=PoolManager(),
+        put=put,
+        base_url=settings.base_url,
+        webhook_url=settings.webhook_url,
+        cancel_after=settings.cancel_after,
+    )
