@@ -30,6 +30,7 @@ from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
 
 CHECK_AFTER = 2.0
+RETRIES = urllib3.Retry(total=1, status=0, respect_retry_after_header=False)  # of a read from our own store
 LONG = 300.0  # seconds after which a task that is still not made may have died with its server
 QUEUED, BEGUN = ("", "queued"), "running"  # stages that say no more than that
 MAKING = "Making music"
@@ -116,7 +117,7 @@ class AceStepBackend:
     def _fetched(self, recording: Input) -> bytes:
         """The recording that was made ready for this model, which our own bucket holds."""
         try:
-            answer = self.http.request("GET", recording.url, redirect=False, retries=1, timeout=30.0)
+            answer = self.http.request("GET", recording.url, redirect=False, retries=RETRIES, timeout=30.0)
         except urllib3.exceptions.HTTPError as error:
             raise TransientError("input_unreachable", "The recording could not be read.") from error
         if answer.status != 200:

@@ -5,12 +5,13 @@ import urllib3
 from lambdas.core.errors import TransientError
 
 TIMEOUT = urllib3.Timeout(connect=5, read=30)
+RETRIES = urllib3.Retry(total=2, status=0, respect_retry_after_header=False)
 
 
 def put(url: str, audio: bytes) -> None:
     """Raises TransientError: a refused upload may be an expired signature, which the next attempt renews."""
     try:
-        answer = urllib3.request("PUT", url, body=audio, timeout=TIMEOUT, retries=2, redirect=False)
+        answer = urllib3.request("PUT", url, body=audio, timeout=TIMEOUT, retries=RETRIES, redirect=False)
     except urllib3.exceptions.HTTPError as error:
         raise TransientError("upload_failed", "The audio could not be stored.") from error
     if answer.status >= 300:
