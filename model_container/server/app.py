@@ -28,6 +28,7 @@ from model_container.server.waiting import before
 MAX_BODY = 64 << 10  # bytes
 THREADS = 1024  # at most: whoever waits for music holds one, and so does each look at it
 UNKNOWN = Problem(code="unknown", detail="No such song.", transient=False)
+BARRED = Problem(code="barred", detail="No web page may ask here.", transient=False)
 
 
 class App:
@@ -55,6 +56,8 @@ class App:
         return JSONResponse(numbers(self._opening.studio().stats()))
 
     async def invoke(self, request: Request) -> Response:
+        if "origin" in request.headers:  # which browsers alone send, and on behalf of any website
+            return answer(403, BARRED)
         values = await _values(request)
         if isinstance(values, dict) and "cancel" in values:
             return JSONResponse({"canceled": self._songs.stop(Cancel.model_validate(values).cancel)})

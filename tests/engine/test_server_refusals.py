@@ -39,6 +39,17 @@ def test_what_is_no_json_is_told_so(service: Service) -> None:
     assert answer.headers["Cadenza-Wire"] == "1"
 
 
+def test_no_web_page_has_it_put_anything_anywhere(service: Service, store: Store) -> None:
+    body = {**SONG, "output_url": f"{store.url}/audio"}
+
+    answer = service.post(
+        "/invocations", body, headers={"Origin": "https://website.example", "Content-Type": "text/plain"}
+    )
+
+    assert (answer.status, answer.json()["error"]["code"]) == (403, "barred")
+    assert store.files == {}
+
+
 def test_what_the_model_cannot_do_is_told_so(service: Service, store: Store) -> None:
     store.files["/melody"] = [service.post("/invocations", SONG).data]
     store.files["/text"] = [b"la la la"]
