@@ -188,9 +188,9 @@ def _die() -> None:
 @pytest.mark.parametrize(
     ("chain", "first", "most"),
     [
-        (("container", "replicate"), 0.0, PRICES["replicate"]["a100-80gb"].usd_per_second),
-        (("replicate", "container"), *[PRICES["replicate"]["a100-80gb"].usd_per_second] * 2),
-        (("acestep",), *[PRICES["modal"]["l4"].usd_per_second] * 2),
+        (("container", "replicate"), 0.0, PRICES["replicate"]["a100-80gb"]),
+        (("replicate", "container"), *[PRICES["replicate"]["a100-80gb"]] * 2),
+        (("acestep",), *[PRICES["modal"]["l4"]] * 2),
         (("mock",), 0.0, 0.0),
     ],
 )
@@ -201,3 +201,14 @@ def test_a_model_costs_what_its_first_host_does_and_at_most_what_the_dearest_doe
 
     assert model.usd_per_second == pytest.approx(model.work_per_second * first)
     assert model.most_usd_per_second == pytest.approx(model.work_per_second * most)
+
+
+def test_a_hint_for_a_job_that_is_being_taken_on_finds_nothing_to_do():
+    world = World()
+    steps: list[object] = []
+    world.wire.always["jobs.replace"] = lambda: steps.append(world.conductor.step("job-1"))
+
+    world.submit(LONG)
+
+    assert steps == [None]
+    assert world.job().admitted
