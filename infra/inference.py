@@ -14,6 +14,7 @@ from infra.data import Data
 from infra.execution import ANSWERS, FAILURES, accept_answers, answering, execution_role, image, weights
 from infra.functions import LOG_DAYS
 from infra.hosting import Hosting
+from infra.notices import Notices
 from infra.scaling import scale_from_zero
 from infra.service import Service
 from infra.stage import Stage
@@ -57,11 +58,7 @@ class Inference(Stack):
         )
 
     def _model(self) -> sagemaker.CfnModel:
-        made, packed, notices = (
-            image(self, self.hosting),
-            weights(self.hosting, self.data),
-            self.service.notices,
-        )
+        made, packed, notices = image(self, self.hosting), weights(self.hosting, self.data), self._notices()
         others = [] if notices is None else answering(self.data, notices)
         role = execution_role(self, self.stage.endpoint_name, made, packed, others)
         if others:
@@ -80,6 +77,10 @@ class Inference(Stack):
             # It fetches inputs from presigned addresses and puts audio there; isolated, it could do neither.
             enable_network_isolation=False,
         )
+
+    def _notices(self) -> Notices | None:
+        """SageMaker tells only of what it was asked to do and not waited for."""
+        return self.service.notices if self.hosting.mode == "async" else None
 
     def _config(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpointConfig:
         variant = sagemaker.CfnEndpointConfig.ProductionVariantProperty(
@@ -105,7 +106,7 @@ class Inference(Stack):
         }
 
     def _asynchronous(self) -> sagemaker.CfnEndpointConfig.AsyncInferenceConfigProperty | None:
-        config, notices = sagemaker.CfnEndpointConfig, self.service.notices
+        config, notices = sagemaker.CfnEndpointConfig, self._notices()
         if notices is None:
             return None
         bucket = self.data.audio.bucket_name

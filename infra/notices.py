@@ -3,6 +3,7 @@
 A notice is a hint and nothing more: a lost one costs seconds, a forged or doubled one a check.
 """
 
+from aws_cdk import Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -21,4 +22,7 @@ class Notices(Construct):
     def _topic(self, id: str, jobs: sqs.Queue) -> sns.Topic:
         topic = sns.Topic(self, id, enforce_ssl=True, master_key=self._key)
         topic.add_subscription(subscriptions.SqsSubscription(jobs, raw_message_delivery=True))
+        # Exported in every mode: an export that is still read cannot go, and the endpoint's stack, which
+        # reads it while it is asynchronous, is updated after this one.
+        Stack.of(self).export_value(topic.topic_arn)
         return topic

@@ -42,9 +42,7 @@ class Service(Stack):
         api = self._api()
         # Before the conductor, which tells hosts of models where to call.
         self.gateway = Gateway(self, "Gateway", stage=stage, function=api.function)
-        # SageMaker tells only of what it was asked to do and not waited for.
-        asynchronous = stage.endpoint is not None and stage.endpoint.mode == "async"
-        self.notices = Notices(self, "Notices", jobs=self.queues.jobs) if asynchronous else None
+        self.notices = Notices(self, "Notices", jobs=self.queues.jobs) if stage.endpoint else None
         self.functions = {
             "api": api,
             "conductor": self._conductor(),

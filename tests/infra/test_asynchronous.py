@@ -61,8 +61,24 @@ def test_only_the_two_topics_may_send_to_the_jobs_queue_from_outside(hosted: Hos
 def test_what_is_waited_for_sends_no_notices_and_is_not_scaled(hosted: Hosted, mode: str) -> None:
     stacks = hosted(mode)
 
-    assert stacks.resources("Service", "AWS::SNS::Topic") == {}
+    assert "SNS" not in json.dumps(stacks.template("Inference"))
     assert stacks.resources("Inference", "AWS::ApplicationAutoScaling::ScalableTarget") == {}
+
+
+def test_an_endpoint_can_change_its_mode_as_its_stack_finds_every_export_it_read_before(
+    hosted: Hosted,
+) -> None:
+    exports = [
+        {
+            output["Export"]["Name"]
+            for stack in ("Data", "Service")
+            for output in hosted(mode).template(stack)["Outputs"].values()
+            if "Export" in output
+        }
+        for mode in ("async", "gpu", "serverless")
+    ]
+
+    assert exports[0] == exports[1] == exports[2]
 
 
 def policies(stacks: Stacks) -> dict[str, dict[str, Any]]:
