@@ -35,8 +35,8 @@ CALL_MS = 8.0  # a call to a service of the same region, as a rule of thumb
 CONDUCTOR_MB = 2048
 NEVER = Policy(failures=1_000_000_000)
 ROW_WRITE = 5 * prices.DYNAMODB_WRITE  # 2 KB in the table and the owners' index, and the index of pending
-OWN_HOST = PRICES["sagemaker"]["ml.g5.xlarge"].usd_per_second
-REPLICATE = PRICES["replicate"]["a100-80gb"].usd_per_second
+OWN_HOST = PRICES["sagemaker"]["ml.g5.xlarge"]
+REPLICATE = PRICES["replicate"]["a100-80gb"]
 CALLS: Mapping[str, float] = {
     "jobs.get": prices.DYNAMODB_READ,
     "jobs.insert": ROW_WRITE,

@@ -49,7 +49,7 @@ def test_every_value_about_the_endpoint_has_its_row_and_its_default() -> None:
 def test_each_minute_costs_what_prices_and_the_catalogue_make_of_it(
     model: str, hardware: str, work: str, price: str, usd: str
 ) -> None:
-    second = PRICES["sagemaker"][hardware].usd_per_second
+    second = PRICES["sagemaker"][hardware]
 
     assert float(work) == CATALOGUE[model].work_per_second
     assert float(price) == pytest.approx(second, rel=2e-3)
@@ -63,7 +63,7 @@ def test_every_model_that_fits_serverless_has_a_price_there() -> None:
 def test_an_instances_price_is_the_tables() -> None:
     hourly = {float(found) for found in re.findall(r"\$(1\.\d{3})", section("What a minute of music costs"))}
 
-    assert hourly == {round(PRICES["sagemaker"]["ml.g5.xlarge"].usd_per_second * HOUR, 3)}
+    assert hourly == {round(PRICES["sagemaker"]["ml.g5.xlarge"] * HOUR, 3)}
 
 
 def test_the_longest_serverless_song_is_the_hosts_own_figure() -> None:
