@@ -11,7 +11,8 @@ from lambdas.core.recordings import Format, Measurement
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    # What does not fit may be a caller's words, and errors are logged.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", hide_input_in_errors=True)
 
     def but(self, **changes: object) -> Self:
         return self.model_copy(update=changes)

@@ -1,10 +1,12 @@
 """A job's transitions: what each may change, what none may, and that a row survives its journey."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lambdas.core.cache import cache_key
 from lambdas.core.errors import RequestError, Superseded
@@ -30,6 +32,16 @@ HELD = a_job().claimed("worker", NOW + timedelta(minutes=2))
 )
 def test_a_job_survives_being_written_and_read(job):
     assert Job.model_validate_json(job.model_dump_json(exclude_defaults=True)) == job
+
+
+def test_a_row_of_a_newer_version_is_refused_without_its_callers_words():
+    job = json.loads(a_job().model_dump_json())
+    job["piece"] |= {"refrain": "my heart, unheard"}
+
+    with pytest.raises(ValidationError, match="refrain") as caught:
+        Job.model_validate_json(json.dumps(job))
+
+    assert "heart" not in str(caught.value)
 
 
 @given(st.lists(st.floats(-10, 200), max_size=10))
