@@ -16,6 +16,7 @@ from av.stream import Disposition
 from lambdas.audio.sniffing import WANTED, sniff
 from lambdas.core.errors import UnusableAudio
 from lambdas.core.ports import Cut, Prepared
+from lambdas.core.recordings import LONGEST_RECORDING, SHORTEST_PART
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]  # [channels, n], full scale ±1.0
 
-LONGEST = 20 * 60  # seconds of a whole recording
-SHORTEST = 1.0  # seconds of a part
 CHANNELS = range(1, 9)
 RATES = range(8_000, 192_001)  # Hz
 FRAME = 1 << 20  # samples of a packet; no encoder writes as many
@@ -167,8 +166,8 @@ def _decode(packet: "av.Packet[av.AudioStream]", convert: "av.AudioResampler", r
 
 
 def _require_short(seconds: float) -> None:
-    if seconds > LONGEST:
-        raise UnusableAudio(f"The recording is longer than {LONGEST // 60} minutes.")
+    if seconds > LONGEST_RECORDING:
+        raise UnusableAudio(f"The recording is longer than {LONGEST_RECORDING // 60} minutes.")
 
 
 def _checked(part: "Samples", cut: Cut, seconds: float) -> "Samples":
@@ -178,8 +177,8 @@ def _checked(part: "Samples", cut: Cut, seconds: float) -> "Samples":
     if cut.start >= seconds:
         raise UnusableAudio(f"The part starts at {cut.start:g} s, but the recording has {seconds:.1f} s.")
     held = part.shape[1] / cut.rate
-    if held < SHORTEST - 1e-3:
-        raise UnusableAudio(f"The part holds {held:.2f} s of sound; at least {SHORTEST:g} s is needed.")
+    if held < SHORTEST_PART - 1e-3:
+        raise UnusableAudio(f"The part holds {held:.2f} s of sound; at least {SHORTEST_PART:g} s is needed.")
     return part
 
 

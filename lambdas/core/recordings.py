@@ -1,8 +1,11 @@
-"""Finished audio: what it measures, what it says of itself, the files it comes in. Pure values."""
+"""Recordings: what callers may send; what finished ones measure, say of themselves, come in. Pure values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+LONGEST_RECORDING = 20 * 60  # seconds of what a caller may send
+SHORTEST_PART = 1  # seconds of what may be used of it
 
 
 class Format(StrEnum):

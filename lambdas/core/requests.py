@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lambdas.core.addresses import may_be_public
+from lambdas.core.recordings import LONGEST_RECORDING, SHORTEST_PART
 
 PROMPT_LENGTH = 500
 RAW_LENGTH = 10_000  # characters looked at before normalising
 MAX_VARIATIONS = 4
 SEEDS = 2**32
-LONGEST_RECORDING = 20 * 60  # seconds
-SHORTEST_PART = 1  # seconds
 MOST_BYTES = 50 * 2**20
 
 _JOINERS = "\u200c\u200d"  # build emoji and some scripts' letters; every other format character is dropped
