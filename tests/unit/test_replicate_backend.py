@@ -3,48 +3,20 @@
 import io
 import wave
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
-import urllib3
 
-from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.errors import HostRefusal
 from lambdas.core.pieces import Ticket
-from lambdas.core.ports import Failed, Finished, Running, Work
-from tests.fakes.examples import NOW, PIECE
-from tests.fakes.predictions import Prediction
-from tests.fakes.replicate import Replicate, connect
-from tests.fakes.stores import Time
-
-LINK = "https://bucket.example/input-0.wav?signature=x"
-SONG = PIECE.but(model="musicgen-stereo-large", duration=10.0)
-WORK = Work("job-1-2", 2, SONG, "https://bucket.example/raw?signature=x", "", "")
-
-
-@dataclass
-class Site:
-    replicate: Replicate
-    time: Time
-    backend: ReplicateBackend
-    stored: dict[str, bytes]
-
-    @property
-    def latest(self) -> Prediction:
-        return list(self.replicate.predictions.values())[-1]
-
-    def ended(self, work: Work = WORK, after: float = 120) -> Running | Finished | Failed:
-        ticket = self.backend.start(work)
-        self.time.pass_by(after)
-        return self.backend.check(work, ticket)
+from lambdas.core.ports import Failed, Finished, Running
+from tests.unit.replicate_site import LINK, WORK, Site, a_site
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    time = Time(NOW)
-    stored: dict[str, bytes] = {}
-    with Replicate(time) as replicate, urllib3.PoolManager() as http:
-        yield Site(replicate, time, connect(replicate, http, stored.__setitem__), stored)
+    with a_site() as running:
+        yield running
 
 
 def test_a_prediction_has_a_deadline_and_ends_are_heard_of(site: Site) -> None:

@@ -1,51 +1,21 @@
 """A piece in the words of Replicate's MusicGen: every option, every recording, and what it does not make."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
-import urllib3
 
-from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.errors import PermanentError, Unfit
 from lambdas.core.ports import Finished, Input, Work
-from tests.fakes.examples import NOW, PIECE
-from tests.fakes.replicate import VERSION, Replicate, connect
-from tests.fakes.stores import Time
-
-LINK = "https://bucket.example/input-0.wav?signature=x"
-SONG = PIECE.but(model="musicgen-stereo-large", duration=10.0)
-WORK = Work("job-1-2", 2, SONG, "https://bucket.example/raw?signature=x", "", "")
-
-
-@dataclass
-class Site:
-    replicate: Replicate
-    time: Time
-    backend: ReplicateBackend
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """What was asked last."""
-        return list(self.replicate.predictions.values())[-1].asked
-
-    @property
-    def asked(self) -> dict[str, object]:
-        inputs: dict[str, object] = self.body["input"]
-        return inputs
-
-    def ended(self, work: Work) -> object:
-        ticket = self.backend.start(work)
-        self.time.pass_by(120)
-        return self.backend.check(work, ticket)
+from tests.fakes.examples import PIECE
+from tests.fakes.replicate import VERSION
+from tests.unit.replicate_site import LINK, SONG, WORK, Site, a_site
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    time = Time(NOW)
-    with Replicate(time) as replicate, urllib3.PoolManager() as http:
-        yield Site(replicate, time, connect(replicate, http))
+    with a_site() as running:
+        yield running
 
 
 def work(role: str, seconds: float = 8.0, model: str = "musicgen-melody", duration: float = 20.0) -> Work:
@@ -64,8 +34,8 @@ def test_a_plain_piece_is_asked_for_with_a_seed_of_ours_and_the_models_defaults(
         "output_format": "wav",
         "normalization_strategy": "peak",
     }
-    assert site.body["version"] == VERSION
-    assert "webhook" not in site.body
+    assert site.latest.asked["version"] == VERSION
+    assert "webhook" not in site.latest.asked
 
 
 def test_options_take_the_names_and_types_that_the_model_has(site: Site) -> None:
