@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from lambdas.core.admitting import Admission
 from lambdas.core.asking import Asking
@@ -23,7 +24,7 @@ from lambdas.core.errors import Conflict, TransientError
 from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Job
 from lambdas.core.leasing import Leasing
-from lambdas.core.models import CATALOGUE, offered
+from lambdas.core.models import CATALOGUE, Model, offered
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Message, Running, Work
 from lambdas.core.preparing import Preparation
@@ -168,19 +169,9 @@ class Day:
         ledger = wire("ledger", MemoryLedger(clock))
         hosts = {name: wire(name, host) for name, host in self.hosts.items()}
         breakers = Breakers(ledger, clock, policy, self.chance.random, lambda name, _: self._tell(name))
-        spending, ids = Spending(ledger, clock), count(1)
+        spending = Spending(ledger, clock)
         models = offered(chains, {"replicate": "a100-80gb"})
-        self.submitter = Submitter(
-            jobs=jobs,
-            queue=queue,
-            ledger=ledger,
-            choice=Choice(models, {"CC-BY-NC-4.0"}),
-            sourcing=Sourcing(jobs, Uploads(wire("inbox", bucket), ledger, clock), clock),
-            admission=Admission(jobs, queue, spending, clock),
-            clock=clock,
-            draw_seed=lambda: 7,
-            draw_id=lambda: f"job-{next(ids)}",
-        )
+        self.submitter = self._submitter(jobs, queue, ledger, wire("inbox", bucket), models, spending)
         self.conductor = Conductor(
             jobs=jobs,
             queue=queue,
@@ -193,6 +184,22 @@ class Day:
             leasing=Leasing(jobs, clock, LEASE),
             clock=clock,
             wait=lambda failures: backoff(failures, self.chance.random),
+        )
+
+    def _submitter(
+        self, jobs: Any, queue: Any, ledger: Any, inbox: Any, models: dict[str, Model], spending: Spending
+    ) -> Submitter:
+        ids = count(1)
+        return Submitter(
+            jobs=jobs,
+            queue=queue,
+            ledger=ledger,
+            choice=Choice(models, {"CC-BY-NC-4.0"}),
+            sourcing=Sourcing(jobs, Uploads(inbox, ledger, self.time), self.time),
+            admission=Admission(jobs, queue, spending, self.time),
+            clock=self.time,
+            draw_seed=lambda: 7,
+            draw_id=lambda: f"job-{next(ids)}",
         )
 
     def _tell(self, name: str) -> None:

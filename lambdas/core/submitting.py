@@ -70,8 +70,7 @@ class Submitter:
     ) -> Submission:
         """Queue the jobs of a request. `render` makes the answer that a repeated key is given verbatim.
 
-        Raises RequestError: invalid_request, idempotency_mismatch, idempotency_in_progress, budget_exhausted,
-        quota_exceeded.
+        Raises RequestError: for what is wrong with it, for its key, and beyond a day's budget.
         """
         model = self.choice.model_for(request)
         if idempotency_key is None:
@@ -80,8 +79,7 @@ class Submitter:
         name = f"idempotency#{principal.id}#{sha256(idempotency_key.encode()).hexdigest()}"
         memo = self._remember(name, request)
         if memo.answer is not None:
-            kept = (self.jobs.get(job_id) for job_id in memo.job_ids)
-            known = tuple(job for job in kept if job is not None)
+            known = tuple(job for job_id in memo.job_ids if (job := self.jobs.get(job_id)))
             return Submission(known, memo.answer, replayed=True)
         try:
             jobs = self._enqueue(request, model, principal, origin, memo.job_ids, use_cache)
@@ -149,8 +147,7 @@ class Submitter:
         source: str | None,
     ) -> Job:
         now = self.clock()
-        reserved = 0.0 if source else round(model.most_usd_per_second * piece.duration, 6)
-        return Job(
+        job = Job(
             job_id=job_id,
             owner=principal.id,
             piece=piece,
@@ -165,10 +162,8 @@ class Submitter:
             variations=tuple(ids) if len(ids) > 1 else (),
             copy_of=source,
             webhook=Webhook(url=request.webhook_url, origin=origin) if request.webhook_url else None,
-            reserved_usd=reserved,
-            admitted=not reserved,
-            cost=Cost(estimate_usd=0.0 if source else round(model.usd_per_second * piece.duration, 6)),
         )
+        return job if source else _costed(job, model)
 
 
 def _piece(request: GenerateRequest, model: Model, seed: int, sources: Sources) -> Piece:
@@ -186,6 +181,14 @@ def _piece(request: GenerateRequest, model: Model, seed: int, sources: Sources) 
         audio=sources.audio,
         **{name: getattr(request, name) for name in OPTIONS},
     )
+
+
+def _costed(job: Job, model: Model) -> Job:
+    """With what it is expected to cost on its first host, and at most; a job that costs something waits."""
+    expected, most = (
+        round(usd * job.piece.duration, 6) for usd in (model.usd_per_second, model.most_usd_per_second)
+    )
+    return job.but(cost=Cost(estimate_usd=expected), reserved_usd=most, admitted=not most)
 
 
 def _digest(request: GenerateRequest) -> str:

@@ -6,13 +6,13 @@ of a port checks what must hold at every moment. Knows the use cases; what to do
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lambdas.core.admitting import Admission
 from lambdas.core.announcing import Announcer
@@ -91,17 +91,7 @@ class World:
         hosts = self.backends = {name: wire(name, host) for name, host in self.hosts.items()}
         self.uploads = Uploads(wire("inbox", self.objects), ledger, clock)
         self.spending = Spending(ledger, clock, self.ceilings, self._tell)
-        self.submitter = Submitter(
-            jobs,
-            queue,
-            ledger,
-            Choice(models, LICENCES),
-            Sourcing(jobs, self.uploads, clock),
-            Admission(jobs, queue, self.spending, clock),
-            clock,
-            lambda: 7,
-            lambda: f"job-{next(ids)}",
-        )
+        self.submitter = self._submitter(jobs, queue, ledger, models, ids)
         self.collection = Collection(jobs, jobs, queue, objects, models, clock)
         preparation = Preparation(objects, wire("preparing", self.preparing), CATALOGUE)
         self.breakers = Breakers(ledger, clock, self.policy, lambda: 0.5, self._tell)
@@ -121,6 +111,21 @@ class World:
         self.janitor = Janitor(jobs, jobs, queue, wire("dead", self.queue.dead), clock)
         reader, courier = Reader(links, "bucket", timedelta(hours=1)), wire("courier", self.courier)
         self.announcer = Announcer(jobs, deliveries, courier, reader, lambda: b"secret", clock, lambda: 0.0)
+
+    def _submitter(
+        self, jobs: Any, queue: Any, ledger: Any, models: dict[str, Model], ids: Iterator[int]
+    ) -> Submitter:
+        return Submitter(
+            jobs,
+            queue,
+            ledger,
+            Choice(models, LICENCES),
+            Sourcing(jobs, self.uploads, self.time),
+            Admission(jobs, queue, self.spending, self.time),
+            self.time,
+            lambda: 7,
+            lambda: f"job-{next(ids)}",
+        )
 
     def _tell(self, name: str, concerns: Mapping[str, str]) -> None:
         self.told.append((name, concerns))
