@@ -3,6 +3,7 @@
 A file that crashes FFmpeg, fills the memory or never ends is one more unusable file; nothing else is harmed.
 """
 
+import ctypes
 import io
 import json
 import os
@@ -10,8 +11,8 @@ import resource
 import subprocess  # nosec B404
 import sys
 import wave
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
 from lambdas.core.errors import UnusableAudio
@@ -20,6 +21,7 @@ from lambdas.core.ports import Cut, Prepared
 UNUSABLE = 3  # the child's exit status when its output says why
 KNOWN = ("PATH", "LD_LIBRARY_PATH", "LANG", "PYTHONPYCACHEPREFIX")
 """All that the child learns of our environment."""
+SET_DUMPABLE = 4  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,15 @@ class Inputs:
         """As excerpt.excerpt does. Raises UnusableAudio; RuntimeError for a fault of ours."""
         task = json.dumps({"cut": asdict(cut), "memory": self.memory, "seconds": self.seconds})
         try:
-            child = subprocess.run(  # nosec B603
-                [sys.executable, "-P", "-m", __name__, task],
-                input=raw,
-                capture_output=True,
-                timeout=self.seconds,
-                env=environment(os.environ),
-                check=False,
-            )
+            with _unreadable():
+                child = subprocess.run(  # nosec B603
+                    [sys.executable, "-P", "-m", __name__, task],
+                    input=raw,
+                    capture_output=True,
+                    timeout=self.seconds,
+                    env=environment(os.environ),
+                    check=False,
+                )
         except subprocess.TimeoutExpired:
             raise UnusableAudio("The file takes too long to decode.") from None
         if child.returncode == UNUSABLE:
@@ -57,6 +60,17 @@ def environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What the child needs to start, and no more: credentials stay here."""
     known = {name: ours[name] for name in KNOWN if name in ours}
     return known | {"PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)}
+
+
+@contextmanager
+def _unreadable() -> Iterator[None]:
+    """For so long, processes of our own user cannot read our memory and environment in /proc (prctl(2))."""
+    control = getattr(ctypes.CDLL(None), "prctl", lambda *_: 0)  # a system without it has no /proc either
+    control(SET_DUMPABLE, 0, 0, 0, 0)
+    try:
+        yield
+    finally:
+        control(SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def _confine(memory: int, seconds: int) -> None:

@@ -152,20 +152,3 @@ def test_a_wav_whose_outer_size_is_wrong_has_what_it_has(riff: int) -> None:
 def test_a_recording_that_changes_its_rate_on_the_way_is_refused(name: str) -> None:
     with pytest.raises(UnusableAudio, match="changes its sample rate"):
         excerpt(song(name, rate=44_100) + song(name, rate=48_000), MONO)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="what is held here is Linux's")
-def test_while_a_child_runs_nobody_can_read_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    libc, readable = ctypes.CDLL(None), list[bool]()
-
-    def watched(*_: object, **__: object) -> None:
-        readable.append(bool(libc.prctl(GET_DUMPABLE, 0, 0, 0, 0)))
-        raise subprocess.TimeoutExpired("decoder", 1)
-
-    monkeypatch.setattr(subprocess, "run", watched)
-
-    with pytest.raises(UnusableAudio):
-        Inputs().prepare(song("MP3"), MONO)
-
-    assert readable == [False]
-    assert libc.prctl(GET_DUMPABLE, 0, 0, 0, 0) == 1
