@@ -9,7 +9,8 @@ import pytest
 
 from local.cloud import LocalCloud
 from tests.local.caller import Caller, View, refused
-from tests.unit.recordings import FORMATS, SCRIPT, bare_wav, encoded, song, tune
+from tests.unit.hostile import SCRIPT
+from tests.unit.recordings import FORMATS, bare_wav, encoded, song, tune
 from tests.unit.signals import Samples, heard, sine, wav
 
 RATE = 24_000  # Hz; what the two-track model takes and makes

@@ -13,14 +13,8 @@ import pytest
 from lambdas.audio.inputs import Inputs, environment
 from lambdas.core.errors import UnusableAudio
 from lambdas.core.ports import Cut
-from tests.unit.recordings import (
-    HOSTILE,
-    SILENT_FRAME,
-    bare_wav,
-    by_address,
-    by_alias,
-    song,
-)
+from tests.unit.hostile import HOSTILE, SILENT_FRAME, by_address, by_alias
+from tests.unit.recordings import bare_wav, song
 
 IN_ANY_READ = 0x00000001 | 0x00000020  # inotify: accessed, opened
 MONO = Cut(start=0.0, end=None, longest=16.0, rate=24_000, channels=1)
