@@ -93,7 +93,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "folder", type=Path, nargs="?", default=SAGEMAKER, help=f"packed or published; default: {SAGEMAKER}"
     )
-    parser.add_argument("--host", default="0.0.0.0")
+    parser.add_argument("--host", default="127.0.0.1", help="whoever reaches it can have it fetch and put")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--decoder", choices=["auto", "native", "onnx", "torch"], default="auto")
     parser.add_argument("--threads", type=int, default=0, help="default: the CPU quota")

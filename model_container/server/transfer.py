@@ -3,12 +3,17 @@
 Knows HTTP as a client. Must not know what the files hold. No redirects: an address means itself.
 """
 
+import time
+from typing import Any
+
 import urllib3
 
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
 TRIES = 3
 BUSY = 429, 500, 502, 503, 504
 MAX_BYTES = 128 << 20
+PATIENCE = 120.0  # seconds that a whole file may take, however busily the other side drips
+PIECE = 64 << 10
 
 
 class TransferError(Exception):
@@ -16,37 +21,57 @@ class TransferError(Exception):
 
 
 def get(url: str, what: str) -> bytes:
-    """The file at an address. Raises TransferError."""
+    """The file at an address, as it is sent. Raises TransferError."""
+    until = time.monotonic() + PATIENCE
+    data = bytearray()
     try:
-        answer = urllib3.request(
-            "GET", url, timeout=TIMEOUT, retries=_retries(TRIES), redirect=False, preload_content=False
-        )
-        data: bytes = answer.read(MAX_BYTES + 1)
-        answer.release_conn()
+        with _ask("GET", url, TRIES) as answer:
+            while piece := answer.read1(PIECE):
+                data += piece
+                if len(data) > MAX_BYTES:
+                    raise TransferError(f"{what} has more than {MAX_BYTES >> 20} MB")
+                if time.monotonic() > until:
+                    raise TransferError(f"{what} comes too slowly")
+            answer.release_conn()
     except urllib3.exceptions.HTTPError as error:
         raise TransferError(f"{what} could not be fetched") from error
     if answer.status != 200:
         raise TransferError(f"{what} could not be fetched: the answer was {answer.status}")
-    if len(data) > MAX_BYTES:
-        raise TransferError(f"{what} has more than {MAX_BYTES >> 20} MB")
-    return data
+    return bytes(data)
 
 
 def put(url: str, data: bytes, content_type: str, what: str, tries: int = TRIES) -> None:
     """Store a file at an address. Raises TransferError when so many tries have failed."""
-    headers = {"Content-Type": content_type}
     try:
-        answer = urllib3.request(
-            "PUT", url, body=data, headers=headers, timeout=TIMEOUT, retries=_retries(tries), redirect=False
-        )
+        answer = _ask("PUT", url, tries, body=data, headers={"Content-Type": content_type})
+        answer.close()  # what a store says of a file that it took is not read
     except urllib3.exceptions.HTTPError as error:
         raise TransferError(f"{what} could not be stored") from error
     if answer.status >= 300:
         raise TransferError(f"{what} could not be stored: the answer was {answer.status}")
 
 
+def _ask(method: str, url: str, tries: int, **more: Any) -> urllib3.BaseHTTPResponse:
+    """The answer's head; its body is not read yet, and never unpacked."""
+    return urllib3.request(
+        method,
+        url,
+        timeout=TIMEOUT,
+        retries=_retries(tries),
+        redirect=False,
+        preload_content=False,
+        decode_content=False,
+        **more,
+    )
+
+
 def _retries(tries: int) -> urllib3.Retry:
     """At once, then after 0.5 s, 1 s, 2 s …; the last answer is handed on whatever it is."""
     return urllib3.Retry(
-        total=tries - 1, redirect=False, backoff_factor=0.5, status_forcelist=BUSY, raise_on_status=False
+        total=tries - 1,
+        redirect=False,
+        backoff_factor=0.5,
+        status_forcelist=BUSY,
+        raise_on_status=False,
+        respect_retry_after_header=False,  # which may say hours
     )
