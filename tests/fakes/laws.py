@@ -61,6 +61,8 @@ class Laws:
     def _is_billed_once(self, job: Job) -> None:
         """An attempt costs what its host said, however often the host was asked."""
         works = {f"{job.job_id}-{attempt}" for attempt in range(1, job.attempt + 1)}
+        if not any(works & host.starts.keys() for host in self._hosts):
+            return  # a host of the test's own made it, and keeps no books for us
         charged = sum(cost for host in self._hosts for work, cost in host.charged.items() if work in works)
         told = job.cost.actual_usd or 0.0
         assert told <= charged + 1e-6, f"{job.job_id} cost {told}, and hosts said {charged}"
