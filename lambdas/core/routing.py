@@ -59,7 +59,8 @@ class Routing:
         intake = self.models[job.piece.model].inputs.get("continue")
         head = max((take.seconds for take in job.inputs or () if take.role == "continue"), default=0.0)
         heard = overlap(backend.longest, intake.longest) if intake else 0.0
-        return following(job.piece.duration, job.made, backend.longest, heard, head)
+        since = job.parts[-1].start if job.parts else 0.0
+        return following(job.piece.duration, job.made, backend.longest, heard, head, since)
 
     def _unfit(self, job: Job, host: str) -> tuple[str, str]:
         backend = self.backends.get(host)

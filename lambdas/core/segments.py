@@ -39,11 +39,14 @@ def overlap(longest: float, heard: float) -> float:
     return min(heard, longest * OVERLAP_SHARE)
 
 
-def following(total: float, made: float, longest: float, heard: float, head: float = 0.0) -> Segment | None:
+def following(
+    total: float, made: float, longest: float, heard: float, head: float = 0.0, since: float = 0.0
+) -> Segment | None:
     """The next segment of a piece of `total` seconds of which `made` are there; None when it cannot be made.
 
     longest: seconds that the host makes at once. heard: of a part before, in seconds, as many as there are
-    to be heard. head: seconds of a recording that the piece begins with, which the first segment holds whole.
+    to be heard. since: where the part before begins, as no earlier one is heard. head: seconds of a recording
+    that the piece begins with, which the first segment holds whole.
     Segments bring equally much, rather than as much as they can and a rest too short to be music.
     """
     if made == 0 and total <= longest:
@@ -54,7 +57,7 @@ def following(total: float, made: float, longest: float, heard: float, head: flo
         count = ceil((total - heard) / (longest - heard) - SLACK)
         end = max(heard + (total - heard) / count, head + NEWS)
         return Segment(start=0.0, end=min(end, total)) if end <= longest + SLACK else None
-    start, left = max(0.0, made - heard), total - made
+    start, left = max(since, made - heard), total - made
     count = ceil(left / (longest - (made - start)) - SLACK)
     return Segment(start=start, end=total if count <= 1 else made + left / count)
 

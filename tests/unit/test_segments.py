@@ -18,7 +18,8 @@ def plan(total: float, longest: list[float], heard: float) -> list[Segment]:
     made, segments = 0.0, list[Segment]()
     while made < total:
         most = longest[min(len(segments), len(longest) - 1)]
-        segment = following(total, made, most, overlap(most, heard))
+        since = segments[-1].start if segments else 0.0
+        segment = following(total, made, most, overlap(most, heard), since=since)
         assert segment is not None
         segments.append(segment)
         made = segment.end
