@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lambdas.backends.download import Download
 from lambdas.backends.exchange import PATIENCE, SILENT, Answer, Exchange, passing, retry_after
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Waking
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Waking
 
 MOST_TOLD = 512 << 10  # bytes of an answer; a failed task's may hold a stack trace
 DETAIL = 300  # characters of a reason that are passed on
@@ -134,7 +134,8 @@ def _meaning(status: int, reason: str = "", wait: float = 0.0) -> BackendError:
         return HostRefusal("no_such_server", "No ACE-Step server answers at this address.")
     if passing(status):
         wait = wait or (FULL if status == 429 else 0.0)
-        return TransientError(f"http_{status}", f"The ACE-Step server answered {status}.", wait)
+        kind = Busy if status == 429 else TransientError
+        return kind(f"http_{status}", f"The ACE-Step server answered {status}.", wait)
     return PermanentError(f"http_{status}", reason or f"The ACE-Step server answered {status}.")
 
 

@@ -11,8 +11,8 @@ import urllib3
 from pydantic import ValidationError
 
 from lambdas.backends.exchange import PATIENCE, Answer, Exchange, passing, retry_after
-from lambdas.backends.wire import CHECK_AFTER, DETAIL, WIRE, Refusal, State, asked, meaning
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+from lambdas.backends.wire import BUSY, CHECK_AFTER, DETAIL, WIRE, Refusal, State, asked, meaning
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 
@@ -88,4 +88,5 @@ def _refused(answer: Answer) -> BackendError:
         return HostRefusal(code, detail)
     if not told.transient:
         return PermanentError(told.code, told.detail[:DETAIL])
-    return TransientError(told.code, told.detail[:DETAIL], retry_after(answer.headers))
+    kind = Busy if told.code == BUSY else TransientError
+    return kind(told.code, told.detail[:DETAIL], retry_after(answer.headers))

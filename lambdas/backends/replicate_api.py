@@ -11,7 +11,7 @@ import urllib3
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from lambdas.backends.exchange import LONGEST_WAIT, PATIENCE, Answer, Exchange, passing, retry_after
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
 
 LARGEST = 1 << 20  # bytes of an answer: a prediction tells its whole log
 DETAIL = 300  # characters of a reason that are passed on
@@ -92,7 +92,8 @@ def explained(answer: Answer) -> BackendError:
         problem = _Problem()  # a proxy's page, or nothing
     if passing(answer.status):
         wait = min(max(retry_after(answer.headers), problem.retry_after or 0.0), LONGEST_WAIT)
-        return TransientError(f"http_{answer.status}", f"Replicate is busy ({answer.status}).", wait)
+        kind = Busy if answer.status == 429 else TransientError
+        return kind(f"http_{answer.status}", f"Replicate is busy ({answer.status}).", wait)
     if answer.status in REFUSALS:
         return HostRefusal(*REFUSALS[answer.status])
     if problem.title.lower() == INVALID_VERSION:

@@ -15,10 +15,10 @@ from botocore.exceptions import (
 )
 from pydantic import ValidationError
 
-from lambdas.backends.wire import DETAIL, Problem, Refusal
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Unfit
+from lambdas.backends.wire import BUSY, DETAIL, Problem, Refusal
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Unfit, Waking
 
-Kind = Literal["again", "elsewhere"]
+Kind = Literal["again", "full", "cold", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class _Line:
 
 SONG = 30.0  # seconds until a place may be free: a song takes about as long
 
-_BUSY = _Line("again", "throttled", "The model's endpoint takes no more songs at the moment.", SONG)
+_BUSY = _Line("full", "throttled", "The model's endpoint takes no more songs at the moment.", SONG)
 _UNWELL = _Line("again", "unavailable", "The model's endpoint is not well at the moment.", 5)
 _BARRED = _Line("elsewhere", "not_allowed", "This deployment may not ask the model's endpoint.")
 _EXPIRED = _Line("again", "credentials_expired", "The deployment's credentials have just expired.", 1)
@@ -45,7 +45,7 @@ TABLE = {
     "TooManyRequestsException": _BUSY,
     "RequestLimitExceeded": _BUSY,
     # A serverless endpoint or a model that is still being loaded.
-    "ModelNotReadyException": _Line("again", "cold", "The model is still being loaded.", 15),
+    "ModelNotReadyException": _Line("cold", "cold", "The model is still being loaded.", 15),
     "ServiceUnavailable": _UNWELL,
     "InternalFailure": _UNWELL,
     "InternalServerException": _UNWELL,
@@ -68,6 +68,7 @@ TABLE = {
 }
 
 WORTH_ANOTHER_TRY = {408, 425, 429}  # of a container's answers; and every 5xx
+WORTH_WAITING = {"again": TransientError, "full": Busy, "cold": Waking}
 UNSENDABLE = (BaseEndpointResolverError, NoCredentialsError, PartialCredentialsError)  # the first: no region
 TOO_LONG = ("timed out", "timeout")
 
@@ -99,7 +100,8 @@ def _answered(response: dict[str, Any], seconds: float | None) -> BackendError:
         if not told.transient:
             return PermanentError(told.code, told.detail[:DETAIL])
         # Its Retry-After is not passed on.
-        return TransientError(told.code, told.detail[:DETAIL], SONG if status == 503 else 0.0)
+        kind = Busy if told.code == BUSY else TransientError
+        return kind(told.code, told.detail[:DETAIL], SONG if status == 503 else 0.0)
     if seconds is not None and any(sign in said.lower() for sign in TOO_LONG):
         detail = f"The song was not made within the {seconds:g} seconds that this endpoint has."
         return Unfit("too_slow", detail)
@@ -119,4 +121,4 @@ def problem(said: str | bytes) -> Problem | None:
 def _error(line: _Line) -> BackendError:
     if line.kind == "elsewhere":
         return HostRefusal(line.code, line.detail)
-    return TransientError(line.code, line.detail, line.after)
+    return WORTH_WAITING[line.kind](line.code, line.detail, line.after)

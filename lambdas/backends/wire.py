@@ -13,6 +13,7 @@ from lambdas.core.ports import Failed, Finished, Input, Running, Work
 WIRE = "1"
 OPTIONS = ("temperature", "top_k", "top_p", "guidance")
 DETAIL = 300  # characters of a reason that are passed on
+BUSY = "busy"  # what a container calls it when no place is free
 CHECK_AFTER = 2.0  # seconds; no container tells more often
 
 

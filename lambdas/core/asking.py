@@ -9,7 +9,7 @@ from typing import Literal
 
 from lambdas.core.breaking import Breakers
 from lambdas.core.commissioning import Commissioning
-from lambdas.core.errors import BackendError, HostRefusal, TransientError, Unfit, Waking
+from lambdas.core.errors import BackendError, Busy, HostRefusal, TransientError, Unfit, Waking
 from lambdas.core.jobs import Job
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend
@@ -18,11 +18,12 @@ from lambdas.core.works import Failed, Finished, Running
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """The host did not do it, and whether to ask again: the same host, another one, or nobody."""
+    """The host did not do it, and whether to ask again: the same host, another one, or nobody; or the same
+    one, which is full, later, however often."""
 
     code: str
     detail: str
-    ask: Literal["again", "elsewhere", "nobody"]
+    ask: Literal["again", "later", "elsewhere", "nobody"]
     pause: float = 0.0  # seconds, at least
     cost_usd: float = 0.0
 
@@ -78,10 +79,11 @@ class Asking:
         return Setback(state.code, state.detail, "again", cost_usd=state.cost_usd)
 
     def _meant(self, job: Job, error: BackendError) -> Setback:
-        if isinstance(error, TransientError | HostRefusal) and not isinstance(error, Waking | Unfit):
+        if isinstance(error, TransientError | HostRefusal) and not isinstance(error, Busy | Waking | Unfit):
             self.blame(job, error.code)
         if isinstance(error, TransientError):
-            return Setback(error.code, error.detail, "again", error.retry_after)
+            ask: Literal["later", "again"] = "later" if isinstance(error, Busy) else "again"
+            return Setback(error.code, error.detail, ask, error.retry_after)
         return Setback(error.code, error.detail, "elsewhere" if isinstance(error, HostRefusal) else "nobody")
 
 

@@ -197,8 +197,10 @@ class Conductor:
     def _set_back(self, job: Job, why: Setback) -> Job:
         if why.ask == "nobody":
             return self._fail(job, why.code, why.detail, why.cost_usd)
+        if why.ask == "later" and self.routing.only(job):
+            return self._later(job, lambda j: j.put_off(), max(self.wait(1), why.pause))
         strikes, delay = STRIKES, 0.0
-        if why.ask == "again":
+        if why.ask in ("again", "later"):
             strikes = 0 if job.probe else 1  # a host that is known to be down is no fault of the job's
             held = job.strikes.get(job.backend or "", 0) + strikes
             # The pause is the host's: another one need not wait for it.

@@ -9,7 +9,8 @@ CadenzaError
 │   ├── HostRefusal       this host cannot or may not make it; the next one of the chain perhaps can
 │   │   └── Unfit         the host is well, and this piece is nothing for it
 │   └── TransientError    throttled, broken, unreachable: worth another try
-│       └── Waking        the host is well and being started: it will be there in a while
+│       ├── Waking        the host is well and being started: it will be there in a while
+│       └── Busy          the host is well and full: a place comes free in a while
 └── UnusableAudio         what a model returned, or a caller sent, is not a recording that can be used
     └── MissingAudio      there is nothing where it should be
 """
@@ -87,6 +88,10 @@ class TransientError(BackendError):
 
 class Waking(TransientError):
     """The host was asleep, as it should be while nobody asks. No reason to leave it alone."""
+
+
+class Busy(TransientError):
+    """The host is in order and has no place free. No reason to leave it alone, or to give a job up."""
 
 
 class UnusableAudio(CadenzaError):

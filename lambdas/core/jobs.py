@@ -192,6 +192,10 @@ class Job(Frozen):
             strikes={**self.strikes, host: held}, backend=None, ticket=None, message=again
         )
 
+    def put_off(self) -> Self:
+        """The host had no place free, and no other is left: the attempt was none, and nobody's fault."""
+        return self.but(backend=None, ticket=None, message="Waiting for a free place at the model")
+
     def kept(self, part: Part) -> Self:
         """A segment is there: the next begins anew, and what its host was forgiven is forgotten."""
         others = {host: count for host, count in self.strikes.items() if host != self.backend}

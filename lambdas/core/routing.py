@@ -42,6 +42,10 @@ class Routing:
         reason = f" The last one said: {job.trials[-1].detail}" if job.trials else ""
         return job.failed("no_backend_available", f"No host could make this music.{reason}", now)
 
+    def only(self, job: Job) -> bool:
+        """Whether no other host than the job's is left to it."""
+        return set(self._left(job)) <= {job.backend}
+
     def rest(self, job: Job) -> float:
         """Seconds until one of the hosts that are left may be asked again."""
         states = self.breakers.states(self._left(job))

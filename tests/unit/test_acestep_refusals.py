@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.backends.acestep_http import MOST_TOLD
 from lambdas.backends.mock import silence
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Waking
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Waking
 from lambdas.core.ports import Failed, Finished
 from tests.fakes.acestep import FOLDER, SECRETS
 from tests.fakes.examples import PIECE
@@ -53,7 +53,8 @@ def test_credentials_that_are_none_are_said_to_be_so_and_not_shown(site: Site, c
     ("status", "kind"),
     [
         (303, Waking),
-        *((status, TransientError) for status in (408, 425, 429, 500, 502, 503, 504)),
+        (429, Busy),
+        *((status, TransientError) for status in (408, 425, 500, 502, 503, 504)),
         *((status, HostRefusal) for status in (301, 302, 307, 401, 402, 403, 404, 405)),
         *((status, PermanentError) for status in (400, 413, 415, 422)),
     ],

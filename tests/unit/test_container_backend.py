@@ -181,7 +181,7 @@ def test_a_refusal_in_other_words_than_a_containers_is_for_another_host(
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (error(503, "busy", transient=True), TransientError),
+        (error(503, "busy", transient=True), Busy),
         (error(500, "failed", transient=False), PermanentError),
         (error(422, "invalid", transient=False), PermanentError),
     ],

@@ -11,7 +11,7 @@ from lambdas.backends.sagemaker import (
     SILENT_SECONDS,
     SageMakerBackend,
 )
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError, Unfit
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Unfit, Waking
 from lambdas.core.ports import Failed, Running
 from lambdas.settings import HostingMode
 from tests.fakes.sagemaker import NAME, Refusal, Site, client, model_error, wire_error
@@ -39,9 +39,9 @@ def each(*modes: HostingMode) -> pytest.MarkDecorator:
 
 REFUSED = [
     (Refusal(400, "ThrottlingException"), TransientError, "throttled"),
-    (Refusal(429, "ThrottlingException"), TransientError, "throttled"),
-    (Refusal(429, "TooManyRequestsException"), TransientError, "throttled"),
-    (Refusal(429, "ModelNotReadyException"), TransientError, "cold"),
+    (Refusal(429, "ThrottlingException"), Busy, "throttled"),
+    (Refusal(429, "TooManyRequestsException"), Busy, "throttled"),
+    (Refusal(429, "ModelNotReadyException"), Waking, "cold"),
     (Refusal(503, "ServiceUnavailable"), TransientError, "unavailable"),
     (Refusal(500, "InternalFailure"), TransientError, "unavailable"),
     (Refusal(530, "InternalDependencyException"), TransientError, "unavailable"),
@@ -76,7 +76,7 @@ def test_each_refusal_of_sagemakers_has_its_meaning(
 
 ANSWERED = [
     (model_error(422, wire_error("invalid", transient=False)), PermanentError, "invalid"),
-    (model_error(503, wire_error("busy", transient=True)), TransientError, "busy"),
+    (model_error(503, wire_error("busy", transient=True)), Busy, "busy"),
     (model_error(502, wire_error("transfer_failed", transient=True)), TransientError, "transfer_failed"),
     (model_error(500, wire_error("failed", transient=False)), PermanentError, "failed"),
     (model_error(400, "<html>bad</html>"), PermanentError, "container_refused"),
