@@ -10,7 +10,7 @@ import urllib3
 
 from lambdas.backends import container as module
 from lambdas.backends.container import LARGEST, ContainerBackend
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Role, Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running, Work
 from tests.fakes.container import Container
