@@ -1,4 +1,4 @@
-"""Who may import whom inside the container: nothing of ours from outside; torch for GPUs, packing, training."""
+"""Who may import whom inside the container: nothing of ours from outside, and few of them torch."""
 
 import sys
 from pathlib import Path
