@@ -103,6 +103,7 @@ def test_an_earlier_song_is_sent_along_as_a_file(
 def test_a_full_server_is_asked_again(api: Caller, server: AceStep) -> None:
     full = Answer(429, b'{"detail": "Server busy: queue is full"}', {"Retry-After": "1"})
     server.answers["/release_task"] = [full]
+    server.seen.clear()
 
     job = api.ended(api.make("patience", **SONG))
 
