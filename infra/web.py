@@ -5,7 +5,7 @@ One origin for page and API, so that the page needs no CORS and no configured ad
 
 from typing import Any
 
-from aws_cdk import Annotations, CfnOutput, Duration, Stack
+from aws_cdk import Annotations, Aws, CfnOutput, Duration, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -155,8 +155,8 @@ class Web(Stack):
 
     def _content_policy(self) -> str:
         """The page's own files, and the audio that presigned links lead to; no inline script, no frames."""
-        bucket = self.data.audio
-        audio = f"https://{bucket.bucket_domain_name} https://{bucket.bucket_regional_domain_name}"
+        # As lambdas/aws/clients.py has them signed.
+        audio = f"https://{self.data.audio.bucket_name}.s3.{Aws.REGION}.{Aws.URL_SUFFIX}"
         return "; ".join(
             (
                 "default-src 'none'",

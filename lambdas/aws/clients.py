@@ -32,7 +32,14 @@ CONFIG = Config(
 )
 # A start may have been heard although nothing was answered, and what is asked once more is made once more.
 ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
-S3_CONFIG = CONFIG.merge(Config(signature_version="s3v4"))
+# What is signed leads to the bucket's own region. S3's one address for all regions sends elsewhere for hours
+# after a bucket was made, and neither a signature nor a browser's preflight follows.
+S3_CONFIG = CONFIG.merge(
+    Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
+)
 
 
 @cache
