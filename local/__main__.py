@@ -1,12 +1,10 @@
 """`python -m local`: run Cadenza in the foreground until Ctrl-C or SIGTERM."""
 
 import argparse
-import signal
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from local import ROOT, LocalError
@@ -14,6 +12,7 @@ from local.checkpoints import find
 from local.cloud import LocalCloud
 from local.container import Container, ExpectAlive
 from local.hosting import MODES, Hosting
+from local.interrupts import Interrupts
 from local.weights import packed
 
 LOOK_SECONDS = 1.0
@@ -22,22 +21,22 @@ EXAMPLE = '{"prompt":"upbeat electronic dance music with heavy bass","duration":
 
 def main() -> int:
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     try:
-        with ExitStack() as running:
+        with Interrupts() as interrupts, ExitStack() as running:
             cloud, expect_model = _cloud(running, arguments)
             running.enter_context(cloud)
             _say(_welcome(cloud, time.monotonic() - started))
-            while True:
-                cloud.emulator.wait(LOOK_SECONDS)
+            while not interrupts.within(LOOK_SECONDS):
+                cloud.emulator.expect_alive()
                 expect_model()
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        _say("Stopped.")
-        return 0
+        pass
+    _say("Stopped.")
+    return 0
 
 
 def _cloud(running: ExitStack, arguments: argparse.Namespace) -> tuple[LocalCloud, ExpectAlive]:
@@ -94,10 +93,6 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--endpoint", choices=MODES, default=MODES[0], help="how the emulated SageMaker hosts the model"
     )
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

@@ -73,10 +73,10 @@ class Emulator:
         """Write all state now; while running, only jobs, messages and secrets are written by themselves."""
         self._command(save=True)
 
-    def wait(self, seconds: float) -> None:
-        """Block for so long. Raises LocalError when the process ends by itself meanwhile."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self._running.wait(seconds)
+    def expect_alive(self) -> None:
+        """Raises LocalError once the process has ended by itself."""
+        code = self._running.poll()
+        if code is not None:
             raise LocalError(f"The emulator ended by itself with code {code}; see {self.log}")
 
     def stop(self) -> None:
@@ -93,7 +93,8 @@ class Emulator:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
         finally:
             _end_group(process.pid)
             shutil.rmtree(self._temporary, ignore_errors=True)
