@@ -45,7 +45,8 @@ class Admission:
         return fresh  # an earlier try of the same write landed and its answer was lost
 
     def _turn_away(self, job: Job) -> None:
-        """What remains of it goes, its reservation too, as with a job that its owner deletes."""
+        """What remains of it goes, as with a job that its owner deletes; its reservation goes at once, as
+        smaller work may fit where this did not."""
         for _ in range(RACES):
             try:
                 self.jobs.replace(job.erased(self.clock()))
@@ -55,4 +56,6 @@ class Admission:
                 if fresh is None or fresh.deleted:
                     break
                 job = fresh
+        if not job.admitted:  # an earlier try may have let it in meanwhile: then it is settled by what it cost
+            self.spending.settle(job)
         self.queue.send(Message(job_id=job.job_id))

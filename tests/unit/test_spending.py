@@ -93,6 +93,38 @@ def test_beyond_a_ceiling_new_work_is_refused_until_midnight_and_leaves_nothing(
     assert settled(world) == [Status.COMPLETED]
 
 
+def test_what_is_refused_takes_no_room_from_what_fits():
+    world = World(ceilings=Ceilings(stage=1.0))
+    with pytest.raises(RequestError):
+        world.submit(LONG.model_copy(update={"duration": 300.0}), "big")
+
+    world.submit(LONG, "small")
+
+    assert spent(world) == pytest.approx((ESTIMATE, ESTIMATE))
+    world.run()
+    assert settled(world) == [Status.COMPLETED]
+
+
+@pytest.mark.parametrize("nth", range(12))
+def test_of_two_that_come_at_once_and_fit_alone_never_both_are_taken_and_no_room_is_lost(nth):
+    world = World(ceilings=Ceilings(stage=1.5 * ESTIMATE))
+    world.wire.before[nth] = lambda: _tried(world, "other")
+
+    _tried(world, "one")
+
+    taken = [job for job in world.jobs.rows if job.admitted]
+    assert len(taken) <= 1
+    assert spent(world) == pytest.approx((len(taken) * ESTIMATE,) * 2)
+    assert _tried(world, "again") is (not taken)
+
+
+def _tried(world: World, key: str) -> bool:
+    """Whether it was taken."""
+    with suppress(RequestError):
+        return bool(world.submit(LONG, key))
+    return False
+
+
 def test_what_was_taken_is_made_whatever_is_spent_meanwhile():
     world = World(ceilings=Ceilings(stage=0.5))
     world.hosts["first"].answers = (Finished(cost_usd=9.0),)
