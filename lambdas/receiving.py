@@ -81,7 +81,7 @@ def _handled(record: dict[str, Any], act: Callable[[Message], None], log: Logger
 def _message(body: str, log: Logger) -> Message | None:
     """None for a notice of work that is not ours. Raises ValidationError for what is no message at all."""
     try:
-        return Message.model_validate_json(body)
+        return Message.read(body)
     except ValidationError as error:
         try:
             notice = _Notice.model_validate_json(body)

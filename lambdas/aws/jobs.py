@@ -4,12 +4,14 @@ A row is the job as one JSON document beside the few attributes that conditions,
 `pending` and `due_at` exist only while a job is unsettled, so that index stays as small as the backlog.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from lambdas.core.errors import Conflict
 from lambdas.core.jobs import Filter, Job
@@ -17,6 +19,8 @@ from lambdas.core.ports import Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger(__name__)
 
 SHARDS = 2  # of the pending index: each takes some 140 jobs a second, and a position asks them all
 READ_AT_ONCE = 50  # rows of an owner per query
@@ -51,7 +55,16 @@ def _row(job: Job) -> dict[str, Any]:
 
 
 def _job(row: Row) -> Job:
-    return Job.model_validate_json(row["document"]["S"])
+    return Job.read(row["document"]["S"])
+
+
+def _readable(rows: Sequence[Row]) -> Iterator[Job]:
+    """What cannot be read is one job's misfortune, not that of all of its owner's."""
+    for row in rows:
+        try:
+            yield _job(row)
+        except ValidationError as error:
+            log.error("job %s cannot be read: %s", row["job_id"]["S"], error)
 
 
 class DynamoJobs:
@@ -124,7 +137,7 @@ class DynamoJobs:
         page = found[:limit]
         last = page[-1] if len(found) > limit else start
         following = (last["created"]["S"], last["job_id"]["S"]) if last else None
-        return Page(tuple(_job(row) for row in page), following)
+        return Page(tuple(_readable(page)), following)
 
     def overdue(self, now: datetime, limit: int) -> Sequence[str]:
         ids: list[str] = []

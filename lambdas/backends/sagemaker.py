@@ -56,9 +56,12 @@ Read = Callable[[str], bytes | None]  # a key of the bucket that SageMaker store
 
 
 class _Receipt(BaseModel):
-    """What a ticket holds. `output`, `failure`: keys of an asynchronous answer. `state`: of what is over."""
+    """What a ticket holds. `output`, `failure`: keys of an asynchronous answer. `state`: of what is over.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A newer version may have written it, with more in it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
     began: float

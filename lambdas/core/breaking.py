@@ -5,14 +5,15 @@ only: a host in good order costs nothing but a read every few seconds. A breaker
 
     closed      the host is asked; failures are counted
     open        nobody asks it, until a moment that lies further away with each opening
-    half-open   that moment has passed: one job is let through, and how it fares decides
+    half-open   that moment has passed: one job is let through as a probe, and how it fares decides, and
+                nothing else that is heard of the host
 
 Follows M. Nygard, Release It! (2007), with the sliding window of two counters that Cloudflare describes in
 https://blog.cloudflare.com/counting-things-a-lot-of-different-things. Must not know what a host is.
 """
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -74,9 +75,14 @@ class Breakers:
             return True
         if fuse.state(now) is Breaker.OPEN:
             return False
-        probe = f"{_key(host)}#probe#{fuse.until}"
-        other = self.ledger.claim(probe, job_id, now + timedelta(seconds=self.policy.probe))
-        return other in (None, job_id)
+        until = now + timedelta(seconds=self.policy.probe)
+        return self.ledger.claim(_probe(host, fuse), job_id, until) in (None, job_id)
+
+    def release(self, host: str, job_id: str) -> None:
+        """The job's probe ended without a word on how the host fares: another job may be let through."""
+        now, fuse = self.clock(), self._fuse(host)
+        if fuse.state(now) is Breaker.HALF_OPEN and self.ledger.get(_probe(host, fuse)) == job_id:
+            self.ledger.put(_probe(host, fuse), "", now)
 
     def rest(self, hosts: Iterable[str]) -> float:
         """Seconds until the first of these hosts may be asked again; 0 when that is a matter of a probe."""
@@ -84,20 +90,28 @@ class Breakers:
         ends = [self._fuse(host).until or now for host in hosts]
         return max(0.0, (min(ends, default=now) - now).total_seconds())
 
-    def failed(self, host: str, code: str, once: str) -> None:
+    def failed(self, host: str, code: str, once: str, probe: bool = False) -> None:
         """Count a failure of the host's own; `once` names what failed, however often that is told."""
         self.tell("BackendFailures", {"backend": host, "code": code})
-        if host in EXEMPT:
-            return
         now, fuse = self.clock(), self._fuse(host)
-        state = fuse.state(now)
-        if state is Breaker.HALF_OPEN or (state is Breaker.CLOSED and self._too_many(host, fuse, once, now)):
-            self._open(host, now)
+        if host in EXEMPT or fuse.state(now) is Breaker.OPEN:
+            return
+        if probe:
+            fuse = self._read(host)
+        if fuse.state(now) is Breaker.CLOSED:
+            too_many = self._too_many(host, fuse, once, now)
+        else:
+            too_many = probe and self._counted([], host, once, now)
+        if too_many:
+            self._open(host, fuse, now)
 
-    def succeeded(self, host: str) -> None:
-        """The host did what it was asked. Writes only when that ends a rest."""
-        if self._fuse(host).state(self.clock()) is Breaker.HALF_OPEN:
-            self._write(host, Fuse(openings=self._fuse(host).openings))
+    def succeeded(self, host: str, probe: bool = False) -> None:
+        """The host is well. Writes only when that ends a rest, which only a probe can."""
+        if host in EXEMPT or not probe:
+            return
+        fuse = self._read(host)
+        if fuse.state(self.clock()) is Breaker.HALF_OPEN:
+            self._write(host, Fuse(openings=fuse.openings))
             self.tell("BreakersClosed", {"backend": host})
 
     def _too_many(self, host: str, fuse: Fuse, once: str, now: datetime) -> bool:
@@ -105,17 +119,21 @@ class Breakers:
         within = self.policy.within
         window, into = divmod(now.timestamp(), within)
         this, before = (f"{_key(host)}#failures#{fuse.openings}#{int(window) - ago}" for ago in (0, 1))
-        self.ledger.add([this], 1, f"{_key(host)}#failure#{once}", now + timedelta(seconds=3 * within))
+        self._counted([this], host, once, now)
         counts = [float(self.ledger.get(key) or 0) for key in (this, before)]
         return counts[0] + counts[1] * (1 - into / within) >= self.policy.failures
 
-    def _open(self, host: str, now: datetime) -> None:
-        fuse = self._read(host)
-        if fuse.state(now) is Breaker.OPEN:
+    def _counted(self, sums: Sequence[str], host: str, once: str, now: datetime) -> bool:
+        """Add a failure to these sums; False when it was told before."""
+        until = now + timedelta(seconds=3 * self.policy.within)
+        return self.ledger.add(sums, 1, f"{_key(host)}#failure#{once}", until)
+
+    def _open(self, host: str, seen: Fuse, now: datetime) -> None:
+        if self._read(host) != seen:
             return  # somebody else was quicker
-        rest = min(self.policy.longest_rest, self.policy.rest * 2.0**fuse.openings)
+        rest = min(self.policy.longest_rest, self.policy.rest * 2.0**seen.openings)
         until = now + timedelta(seconds=rest * (0.75 + self.spread() / 2))
-        self._write(host, Fuse(openings=fuse.openings + 1, until=until))
+        self._write(host, Fuse(openings=seen.openings + 1, until=until))
         self.tell("BreakersOpened", {"backend": host})
 
     def _fuse(self, host: str) -> Fuse:
@@ -127,7 +145,7 @@ class Breakers:
 
     def _read(self, host: str) -> Fuse:
         stored = self.ledger.get(_key(host))
-        fuse = Fuse() if stored is None else Fuse.model_validate_json(stored)
+        fuse = Fuse() if stored is None else Fuse.read(stored)
         self._seen[host] = (fuse, self.clock())
         return fuse
 
@@ -140,3 +158,7 @@ class Breakers:
 
 def _key(host: str) -> str:
     return f"breaker#{host}"
+
+
+def _probe(host: str, fuse: Fuse) -> str:
+    return f"{_key(host)}#probe#{fuse.until}"

@@ -14,6 +14,11 @@ class Frozen(BaseModel):
     # What does not fit may be a caller's words, and errors are logged.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", hide_input_in_errors=True)
 
+    @classmethod
+    def read(cls, stored: str) -> Self:
+        """What was stored by any version of one major number: what only newer ones know is passed over."""
+        return cls.model_validate_json(stored, extra="ignore")
+
     def but(self, **changes: object) -> Self:
         return self.model_copy(update=changes)
 

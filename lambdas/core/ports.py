@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from lambdas.core.jobs import Filter, Job
-from lambdas.core.pieces import Ticket
+from lambdas.core.pieces import Frozen, Ticket
 from lambdas.core.recordings import Label, Recording
 from lambdas.core.works import Failed as Failed
 from lambdas.core.works import Finished as Finished
@@ -29,10 +29,8 @@ def untold(name: str, concerns: Mapping[str, str]) -> None:
     """A Tell for when nobody counts."""
 
 
-class Message(BaseModel):
+class Message(Frozen):
     """What a queue carries: a job's id, and for an announcement which try it is and when it is due."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     job_id: Annotated[str, Field(min_length=1, max_length=100)]
     attempt: int = 0
@@ -74,7 +72,7 @@ class JobIndex(Protocol):
         status: Filter | None,
         favourite: bool | None,
     ) -> Page:
-        """An owner's jobs, newest first."""
+        """An owner's jobs, newest first, without those that cannot be read."""
 
     def overdue(self, now: datetime, limit: int) -> Sequence[str]:
         """Ids of unsettled jobs that should have been heard of before `now`."""

@@ -46,7 +46,7 @@ class Janitor:
     def _bury(self, body: str) -> bool:
         """End the job of a message that could not be handled; the message stays for the operator."""
         try:
-            job = self.jobs.get(Message.model_validate_json(body).job_id)
+            job = self.jobs.get(Message.read(body).job_id)
         except ValidationError:
             return False  # never was one of ours
         if job is None or job.status.terminal:

@@ -46,11 +46,12 @@ class Adapters:
     fetch: Callable[[str], bytes | None]  # GET a link
     send: Callable[[str, bytes], bool]  # PUT to a link
     post: Callable[[Form, bytes], bool]  # a file by a form
+    store: Callable[[str, str], object]  # another document in a job's row, as another version would write it
 
 
 def in_memory() -> Adapters:
     time = Time(NOW)
-    queue, objects = MemoryQueue(time), MemoryObjects(time)
+    jobs, queue, objects = MemoryJobs(), MemoryQueue(time), MemoryObjects(time)
     dead = MemoryDeadLetters()
 
     def receive() -> list[str]:
@@ -62,7 +63,7 @@ def in_memory() -> Adapters:
 
     return Adapters(
         time=time,
-        jobs=MemoryJobs(),
+        jobs=jobs,
         ledger=MemoryLedger(time),
         queue=queue,
         dead=dead,
@@ -72,6 +73,7 @@ def in_memory() -> Adapters:
         fetch=objects.fetch,
         send=objects.send,
         post=objects.post,
+        store=jobs.documents.__setitem__,
     )
 
 
@@ -90,6 +92,14 @@ def on_aws(dynamodb: Any, sqs: Any, s3: Any) -> Adapters:
                 bodies.append(message["Body"])
         return bodies
 
+    def store(job_id: str, document: str) -> None:
+        dynamodb.update_item(
+            TableName=f"{name}-jobs",
+            Key={"job_id": {"S": job_id}},
+            UpdateExpression="SET document = :other",
+            ExpressionAttributeValues={":other": {"S": document}},
+        )
+
     return Adapters(
         time=time,
         jobs=DynamoJobs(dynamodb, f"{name}-jobs"),
@@ -102,6 +112,7 @@ def on_aws(dynamodb: Any, sqs: Any, s3: Any) -> Adapters:
         fetch=_get,
         send=_put,
         post=_post,
+        store=store,
     )
 
 

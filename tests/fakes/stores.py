@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, quote, urlsplit
+
+from pydantic import ValidationError
 
 from lambdas.core.errors import Conflict
 from lambdas.core.jobs import Filter, Job, Status
@@ -33,7 +36,11 @@ class MemoryJobs:
 
     @property
     def rows(self) -> list[Job]:
-        return [Job.model_validate_json(document) for document in self.documents.values()]
+        found = []
+        for document in self.documents.values():
+            with suppress(ValidationError):
+                found.append(Job.read(document))
+        return found
 
     def insert(self, job: Job) -> bool:
         if job.job_id in self.documents:
@@ -43,7 +50,7 @@ class MemoryJobs:
 
     def get(self, job_id: str) -> Job | None:
         document = self.documents.get(job_id)
-        return Job.model_validate_json(document) if document else None
+        return Job.read(document) if document else None
 
     def replace(self, job: Job) -> Job:
         stored = self.get(job.job_id)
