@@ -1,5 +1,6 @@
 """The whole of Cadenza on an emulated cloud, started once for all tests that ask for it."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,10 @@ from local.sagemaker.endpoints import Endpoints
 from tests.local import fake_container, standin
 from tests.local.caller import Caller, View
 from tests.local.fake_container import FakeContainer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background so; a `make run` that a test started would not hear Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

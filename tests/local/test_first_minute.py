@@ -40,8 +40,17 @@ def make_run(folder: Path, port: int = 0, **variables: str) -> Iterator[subproce
             yield process
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(30)
+                _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """A run that does not end when it is told to fails its test, instead of holding all of them."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def read_until_ready(process: subprocess.Popen[str]) -> str:
