@@ -5,10 +5,12 @@ Knows every value that may differ between stages; nothing else in `infra` asks w
 
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from infra.hosting import HOST, Hosting, folded, names
+from lambdas.core.addresses import may_be_public
 from lambdas.core.models import CATALOGUE
 from lambdas.settings import AceStep, Address, BreakerSettings, Chains, Mock, Replicate
 
@@ -109,6 +111,21 @@ class Stage(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _hosts_are_asked_in_private(self) -> Self:
+        asked = {
+            "container_url": self.container_url,
+            "acestep.url": self.acestep and self.acestep.url,
+            "replicate.base_url": self.replicate and self.replicate.base_url,
+        }
+        for name, url in asked.items():
+            if url is not None and _readable_by_anybody(url):
+                raise ValueError(
+                    f"{name} is {url}: over plain http the whole way could read the credentials and the "
+                    "presigned addresses that are sent there; use https, or an address of a private network"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _endpoint_hosts_its_model_alone(self) -> Self:
         for name in (name for name, hosts in self.chains.items() if HOST in hosts):
             if self.endpoint is None:
@@ -149,6 +166,11 @@ class Stage(BaseModel):
             return cls.model_validate(folded({**stages[name], **_overrides(lookup), "name": name}))
         except ValidationError as error:
             raise StageError(f"stage {name!r}: {_explain(error)}") from None
+
+
+def _readable_by_anybody(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and may_be_public(parts.hostname or "")
 
 
 def _overrides(lookup: Lookup) -> dict[str, object]:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -153,3 +154,44 @@ def test_licences_may_be_accepted_on_the_command_line() -> None:
     values = {"accepted_licences": "CC-BY-NC-4.0, MIT", "chains": {"musicgen-small": ["mock"]}}
 
     assert read(**values).accepted_licences == ("CC-BY-NC-4.0", "MIT")
+
+
+VERSION = "671ac645ce5e552cc63a54a2bbff63fcf798043055d2dac5fc9e36a837eedcfb"
+HOSTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "container_url": lambda url: {"container_url": url},
+    "acestep.url": lambda url: {"acestep": {"url": url}},
+    "replicate.base_url": lambda url: {"replicate": {"version": VERSION, "hardware": "t4", "base_url": url}},
+}
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize(
+    "url",
+    ["http://music.example.org", "http://8.8.8.8:8001", "http://[2606:4700::1111]/v1", "http://A.B.CO./x"],
+)
+def test_what_is_told_to_a_host_is_not_sent_in_plain_text_over_the_internet(name: str, url: str) -> None:
+    with pytest.raises(StageError) as caught:
+        read(**HOSTS[name](url))
+
+    assert f"{name} is {url}: over plain http" in str(caught.value)
+    assert "use https" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://music.example.org",
+        "http://127.0.0.1:4602",
+        "http://[::1]:8001",
+        "http://localhost:8001",
+        "http://10.0.0.7:8080",
+        "http://172.20.1.1",
+        "http://192.168.1.5:8001",
+        "http://[fd00::7]",
+        "http://gpu.internal:8001",
+        "http://acestep:8001",
+    ],
+)
+def test_on_this_machine_and_in_a_private_network_plain_http_will_do(name: str, url: str) -> None:
+    assert read(**HOSTS[name](url))
