@@ -18,6 +18,7 @@ from model_container.training.means import Mean, Means
 from model_container.training.pairs import Corpus, Pair, batches, partners
 from model_container.training.player import Player
 from model_container.training.processes import Processes
+from model_container.training.recipe import TrainingError
 
 Batch = tuple[list[Pair], list[Pair]]  # whose first segments, and whose second ones
 
@@ -49,9 +50,12 @@ class Loop:
         self.scheduler = ReduceLROnPlateau(player.optimizer, factor=0.5, patience=self.recipe.lr_patience)
 
     def run(self) -> Progress:
-        """Train until the last epoch, or until validation has not improved for too long."""
+        """Train until the last epoch, or until validation has not improved for too long.
+
+        Raises TrainingError when losses or gradients are no longer finite; the last good epoch stays.
+        """
         if self.progress.epoch < 0:
-            self.progress.first_val_loss = self.validate()["loss"]
+            self.progress.first_val_loss = self._judged()["loss"]
         while self.progress.epoch + 1 < self.recipe.epochs and not self._hopeless():
             self._epoch()
         return self.progress
@@ -79,12 +83,19 @@ class Loop:
         self.progress = Progress(**stored["progress"])
         _set_random_state(stored["random_states"][self.processes.rank])
 
+    def _judged(self) -> Means:
+        validation = self.validate()
+        if not math.isfinite(validation["loss"]):  # the same in every process, so that all of them stop
+            loss = validation["loss"]
+            raise TrainingError(f"the validation loss is {loss}: lower --lr, or look for broken songs")
+        return validation
+
     def _hopeless(self) -> bool:
         return 0 < self.recipe.patience <= self.progress.patience_counter
 
     def _epoch(self) -> None:
         epoch = self.progress.epoch + 1
-        training, validation = self._learn(epoch), self.validate()
+        training, validation = self._learn(epoch), self._judged()
         self.scheduler.step(validation["loss"])
         better = validation["loss"] < self.progress.best_val_loss
         self.progress.epoch = epoch
@@ -141,13 +152,14 @@ class Loop:
             "scheduler_state_dict": self.scheduler.state_dict(),
             "random_states": random_states,
         }
-        state.save(content, self.folder / state.LAST)
         readers = {name: content[name] for name in state.FOR_READERS if name in content}
+        # Before what says that this epoch is over: broken off in between, going on makes the epoch again.
         if better:
             state.save(readers, self.folder / state.BEST)
         every = self.recipe.save_every
         if every and (self.progress.epoch + 1) % every == 0:
             state.save(readers, self.folder / f"checkpoint_epoch_{self.progress.epoch + 1}.pt")
+        state.save(content, self.folder / state.LAST)
 
 
 def _random_state() -> dict[str, Tensor]:

@@ -46,6 +46,12 @@ def scripted(codec: Codec, folder: Path, script: list[float], **changes: Any) ->
     return loop
 
 
+def resumed(codec: Codec, folder: Path, script: list[float], **changes: Any) -> Scripted:
+    loop = scripted(codec, folder, script, **changes)
+    loop.restore()
+    return loop
+
+
 def test_it_ends_when_validation_has_not_improved_for_too_long(codec: Codec, tmp_path: Path) -> None:
     loop = scripted(codec, tmp_path, [9, 5, 4, 6, 4, 5, 1], patience=3)
 
@@ -70,6 +76,39 @@ def test_the_best_model_is_the_best_epochs(codec: Codec, tmp_path: Path) -> None
 
     assert (best["epoch"], best["val_loss"]) == (1, 3)
     assert (last["epoch"], last["val_loss"], last["best_val_loss"]) == (3, 4, 3)
+
+
+@pytest.mark.parametrize("broken_off", [state.LAST, state.BEST])
+def test_a_crash_while_saving_a_better_epoch_loses_no_best_model(
+    codec: Codec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken_off: str
+) -> None:
+    whole = scripted(codec, tmp_path, [9, 5], epochs=1).run()
+    save = state.save
+
+    def crash(content: Any, path: Path) -> None:
+        if path.name == broken_off:
+            raise KeyboardInterrupt
+        save(content, path)
+
+    monkeypatch.setattr(state, "save", crash)
+    with pytest.raises(KeyboardInterrupt):
+        resumed(codec, tmp_path, [3], epochs=2).run()
+    monkeypatch.setattr(state, "save", save)
+    again = resumed(codec, tmp_path, [3], epochs=2).run()
+
+    assert (whole.best_val_loss, again.best_val_loss, again.epoch) == (5, 3, 1)
+    assert state.read(tmp_path / state.BEST)["val_loss"] == 3
+
+
+@pytest.mark.parametrize(("script", "best"), [([float("nan")], None), ([9, 5, float("nan")], 5)])
+def test_a_validation_that_is_no_number_ends_it_and_keeps_what_was_good(
+    codec: Codec, tmp_path: Path, script: list[float], best: float | None
+) -> None:
+    with pytest.raises(TrainingError, match="validation loss is nan"):
+        scripted(codec, tmp_path, script).run()
+
+    kept = [state.read(path)["val_loss"] for path in sorted(tmp_path.glob("*.pt"))]
+    assert kept == ([] if best is None else [best, best])
 
 
 @pytest.mark.parametrize(
