@@ -9,6 +9,7 @@ from lambdas.core.errors import UnusableAudio
 WANTED = "send WAV, MP3, M4A, FLAC or OGG"
 UNKNOWN = "of a kind that is not known here"
 ID3_HEADER = 10  # bytes
+MOST_TAGS = 16  # files have one, or two where a program did not find the first
 
 FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"#EXTM3U", "a playlist"),
@@ -51,14 +52,16 @@ def sniff(raw: bytes) -> tuple[str, bytes]:
 
 
 def _without_id3(raw: bytes) -> bytes:
-    data = raw
-    while data[:3] == b"ID3" and len(data) >= ID3_HEADER:
-        size = int.from_bytes(data[6:10])
-        length = ID3_HEADER + sum((size >> 8 * place & 0x7F) << 7 * place for place in range(4))
-        if length >= len(data):
+    start = 0
+    for _ in range(MOST_TAGS + 1):
+        header = raw[start : start + ID3_HEADER]
+        if header[:3] != b"ID3" or len(header) < ID3_HEADER:
+            return raw[start:]
+        size = int.from_bytes(header[6:])
+        start += ID3_HEADER + sum((size >> 8 * place & 0x7F) << 7 * place for place in range(4))
+        if start >= len(raw):
             raise UnusableAudio("The file ends within its ID3 tag: it holds no sound.")
-        data = data[length:]
-    return data
+    raise UnusableAudio("The file begins with more ID3 tags than any song has.")
 
 
 def _is_mp3(header: bytes) -> bool:

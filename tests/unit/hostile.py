@@ -167,6 +167,7 @@ HOSTILE: Mapping[str, tuple[Callable[[str, str], bytes], str]] = {
     "not a number": (lambda path, url: float_wav(np.full((1, 88200), np.nan), 44100), "not finite"),
     "infinity": (lambda path, url: float_wav(np.full((2, 88200), np.inf), 44100), "not finite"),
     "FLAC without an end": (lambda path, url: _endless_flac(), "longer than 20 minutes"),
+    "a chain of empty ID3 tags": (lambda path, url: _tag_of(0) * 500_000 + song("MP3"), "more ID3 tags"),
     "an ID3 tag of 200 MB": (lambda path, url: _tag_of(200_000_000) + song("MP3"), "within its ID3 tag"),
     "noise that begins as MP3": (
         lambda path, url: b"\xff\xfb\x90\x64" + np.random.default_rng(1).bytes(300_000),

@@ -56,6 +56,13 @@ def test_every_format_is_cut_where_it_was_asked_and_resampled(name: str, rate: i
     assert likeness(heard, tune(1.5, 32_000, 1.5, channels)) > least
 
 
+@pytest.mark.parametrize("tags", [1, 2, 16])
+def test_tags_before_a_song_are_passed_by(tags: int) -> None:
+    empty, recording = b"ID3\x04\0\0\0\0\0\0", song("MP3")
+
+    assert excerpt(empty * tags + recording, MONO) == excerpt(recording, MONO)
+
+
 def test_mono_is_the_mean_of_left_and_right():
     heard = samples_of(excerpt(wav(tune(2, 24_000), 24_000), MONO))
 
