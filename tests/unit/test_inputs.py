@@ -56,7 +56,7 @@ def test_every_format_is_cut_where_it_was_asked_and_resampled(name: str, rate: i
     assert likeness(heard, tune(1.5, 32_000, 1.5, channels)) > least
 
 
-@pytest.mark.parametrize("tags", [1, 2, 16])
+@pytest.mark.parametrize("tags", [1, 15])  # and the song's own
 def test_tags_before_a_song_are_passed_by(tags: int) -> None:
     empty, recording = b"ID3\x04\0\0\0\0\0\0", song("MP3")
 
