@@ -23,7 +23,11 @@ ANSWERS = "raw/endpoint-answers"
 FAILURES = "raw/endpoint-failures"
 """Below `raw/`, which the conductor may read, and where nothing lives for longer than a day."""
 
+OURS = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"
+
 PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability")
+# The stack makes the log's group itself; CreateLogGroup is on AWS's list of what the role must have:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createmodel-perms
 LOG = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
 
 
@@ -114,7 +118,11 @@ def _role(scope: Construct, statements: Sequence[iam.PolicyStatement]) -> iam.Ro
     return iam.Role(
         scope,
         "Role",
-        assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+        # For whatever of this account: AWS asks not to name one model or endpoint here.
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html
+        assumed_by=iam.ServicePrincipal(
+            "sagemaker.amazonaws.com", conditions={"ArnLike": {"aws:SourceArn": OURS}}
+        ),
         inline_policies={"Endpoint": iam.PolicyDocument(statements=list(statements))},
     )
 

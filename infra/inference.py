@@ -34,7 +34,6 @@ class Inference(Stack):
     ) -> None:
         super().__init__(scope, id, description=f"Cadenza ({stage.name}): the SageMaker endpoint")
         self.stage, self.hosting, self.data, self.service = stage, hosting, data, service
-        self._logs()
         self.endpoint = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
@@ -43,13 +42,18 @@ class Inference(Stack):
             # An update leaves as many instances as there are, which may be none.
             retain_all_variant_properties=True if hosting.mode == "async" else None,
         )
+        # Deleted in the opposite order: a container that outlived its log would make it anew, for ever, and
+        # the next deployment would find it in its way.
+        self.endpoint.node.add_dependency(self._logs())
         if hosting.mode == "async":
-            scale_from_zero(self, self.endpoint, VARIANT, most=hosting.instances)
+            scale_from_zero(
+                self, self.endpoint, VARIANT, most=hosting.instances, concurrency=hosting.concurrency
+            )
         CfnOutput(self, "EndpointName", value=self.endpoint.attr_endpoint_name)
 
-    def _logs(self) -> None:
+    def _logs(self) -> logs.LogGroup:
         # SageMaker would make it by itself, to be kept for ever.
-        logs.LogGroup(
+        return logs.LogGroup(
             self,
             "Logs",
             log_group_name=f"/aws/sagemaker/Endpoints/{self.stage.endpoint_name}",

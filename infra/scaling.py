@@ -3,6 +3,12 @@
 Two policies, as each sees what the other cannot. A backlog per instance is no number while there is none, so
 the first song would wait for ever: a step policy brings the first instance; target tracking brings the
 others, and takes them all away again.
+
+The backlog is, in AWS's words, what is "currently being processed or yet to be processed" (of
+ApproximateBacklogSize; ApproximateBacklogSizePerInstance is that by instance):
+https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html. So songs that are being made
+count, and an instance makes several at a time. Not tried on AWS; were they not counted, the next instance
+would start as many songs later.
 """
 
 from typing import Any
@@ -13,20 +19,21 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 NAMESPACE = "AWS/SageMaker"
-WAITING = 2.0
-"""Songs that may wait for each instance before another is worth the minutes that it takes to start."""
+WAITING = 2
+"""Songs that may wait for each instance, beside those it makes, before another is worth a start."""
 QUIET_SECONDS = 600
 """An instance that has nothing to do stays this long: a start costs minutes, and someone's patience."""
 STEP_SECONDS = 300
 
 
 def scale_from_zero(
-    scope: Construct, endpoint: sagemaker.CfnEndpoint, variant: str, *, most: int
+    scope: Construct, endpoint: sagemaker.CfnEndpoint, variant: str, *, most: int, concurrency: int
 ) -> cloudwatch.CfnAlarm:
-    """Returns the alarm that a song waits while no instance is there."""
+    """Returns the alarm that a song waits while no instance is there. concurrency: songs of an instance."""
     name = endpoint.attr_endpoint_name
     target = _instances(scope, f"endpoint/{name}/variant/{variant}", most)
-    _policy(scope, "Backlog", target, target_tracking_scaling_policy_configuration=_tracking(name))
+    tracking = _tracking(name, concurrency + WAITING)
+    _policy(scope, "Backlog", target, target_tracking_scaling_policy_configuration=tracking)
     step = _policy(scope, "FirstInstance", target, step_scaling_policy_configuration=_step())
     return cloudwatch.CfnAlarm(
         scope,
@@ -66,10 +73,12 @@ def _policy(
     )
 
 
-def _tracking(endpoint: str) -> scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty:
+def _tracking(
+    endpoint: str, songs: int
+) -> scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty:
     policy = scaling.CfnScalingPolicy
     return policy.TargetTrackingScalingPolicyConfigurationProperty(
-        target_value=WAITING,
+        target_value=songs,
         customized_metric_specification=policy.CustomizedMetricSpecificationProperty(
             namespace=NAMESPACE,
             metric_name="ApproximateBacklogSizePerInstance",
@@ -84,7 +93,8 @@ def _tracking(endpoint: str) -> scaling.CfnScalingPolicy.TargetTrackingScalingPo
 def _step() -> scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty:
     policy = scaling.CfnScalingPolicy
     return policy.StepScalingPolicyConfigurationProperty(
-        adjustment_type="ChangeInCapacity",
+        # One, however often the alarm says so: an instance may take longer to come than the cooldown.
+        adjustment_type="ExactCapacity",
         metric_aggregation_type="Maximum",
         cooldown=STEP_SECONDS,
         step_adjustments=[policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)],

@@ -96,8 +96,14 @@ def test_asynchronous_instances_come_from_zero_and_go_back(hosted: Hosted) -> No
     assert stacks.properties("Inference", "AWS::SageMaker::Endpoint")["RetainAllVariantProperties"] is True
 
 
+def tracked(stacks: Stacks) -> dict[str, Any]:
+    policy = policies(stacks)["TargetTrackingScaling"]
+    found: dict[str, Any] = policy["TargetTrackingScalingPolicyConfiguration"]
+    return found
+
+
 def test_the_backlog_of_each_instance_is_tracked(hosted: Hosted) -> None:
-    tracking = policies(hosted("async"))["TargetTrackingScaling"]["TargetTrackingScalingPolicyConfiguration"]
+    tracking = tracked(hosted("async"))
     metric = tracking["CustomizedMetricSpecification"]
 
     assert (metric["Namespace"], metric["MetricName"]) == (
@@ -107,6 +113,15 @@ def test_the_backlog_of_each_instance_is_tracked(hosted: Hosted) -> None:
     assert [each["Name"] for each in metric["Dimensions"]] == ["EndpointName"]
     assert tracking["ScaleInCooldown"] >= tracking["ScaleOutCooldown"]
     assert "DisableScaleIn" not in tracking
+
+
+@pytest.mark.parametrize("songs", [1, 4, 16])
+def test_songs_that_an_instance_makes_at_a_time_start_no_other(hosted: Hosted, songs: int) -> None:
+    stacks = hosted("async", ("endpoint_concurrency", str(songs)))
+    config = stacks.properties("Inference", "AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"]
+
+    assert config["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": songs}
+    assert tracked(stacks)["TargetValue"] == songs + 2
 
 
 def test_a_song_that_waits_while_no_instance_runs_starts_one(hosted: Hosted) -> None:
@@ -125,5 +140,5 @@ def test_a_song_that_waits_while_no_instance_runs_starts_one(hosted: Hosted) -> 
         1,
     )
     assert alarm["AlarmActions"] == [{"Ref": first}]
-    assert step["AdjustmentType"] == "ChangeInCapacity"
+    assert step["AdjustmentType"] == "ExactCapacity", "however long the first takes, no second one is begun"
     assert step["StepAdjustments"] == [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}]

@@ -193,6 +193,30 @@ def test_the_endpoints_log_expires(hosted: Hosted, mode: str) -> None:
     assert log["RetentionInDays"] == 14
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_endpoint_is_gone_before_its_log_is(hosted: Hosted, mode: str) -> None:
+    stacks = hosted(mode)
+    [log] = stacks.resources("Inference", "AWS::Logs::LogGroup")
+    [endpoint] = stacks.resources("Inference", "AWS::SageMaker::Endpoint").values()
+
+    assert log in endpoint["DependsOn"]
+
+
+def test_sagemaker_takes_the_role_for_this_account_alone(hosted: Hosted) -> None:
+    role = hosted("gpu").properties("Inference", "AWS::IAM::Role")
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+
+    assert trust["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+    source = _spelled(trust["Condition"]["ArnLike"]["aws:SourceArn"])
+    assert source == "arn:AWS::Partition:sagemaker:AWS::Region:AWS::AccountId:*"
+
+
+def _spelled(value: dict[str, Any]) -> str:
+    """A joined value with each reference by what it refers to."""
+    _, parts = value["Fn::Join"]
+    return "".join(part if isinstance(part, str) else str(next(iter(part.values()))) for part in parts)
+
+
 @pytest.mark.parametrize(
     ("mode", "metrics"),
     [
