@@ -3,10 +3,11 @@
 Knows SageMaker's limits and which hardware is which. Must not know stacks.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from lambdas.core.models import CATALOGUE
 from lambdas.core.prices import PRICES
@@ -21,9 +22,28 @@ PLAYED = tuple(name for name in CATALOGUE if name == "cascade" or name.startswit
 FITS_SERVERLESS = ("musicgen-small", "musicgen-stereo-small", "cascade")
 """Serverless endpoints have no GPU, at most 6 GB of memory, and answer within 60 s."""
 
-CUDA_FAMILIES = ("ml.g", "ml.p")
+CPUS = (
+    "t2", "m4", "m5", "m5d", "m6i", "m7i", "c4", "c5", "c5d", "c6i", "c6in", "c7i", "r5", "r5d", "r6i", "r7i"
+)  # fmt: skip
+GPUS = ("g4dn", "g5", "g6", "g6e", "g7", "g7e", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300")
+"""Families of what SageMaker has that our image runs on: x86-64, and of NVIDIA's GPUs those that CUDA 13
+still knows (Turing and newer). Not Graviton or Grace, not Volta, not Inferentia, Trainium or Gaudi."""
 
-Instance = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+SIZE = re.compile(r"medium|large|\d*xlarge")
+
+
+def _runs_the_image(instance: str) -> str:
+    service, _, rest = instance.partition(".")
+    family, _, size = rest.partition(".")
+    if service != "ml" or family not in CPUS + GPUS or not SIZE.fullmatch(size):
+        raise ValueError(
+            f"the image does not run on {instance!r}, but on ml.<family>.<size> of the families "
+            f"{', '.join(CPUS)} and, with a GPU, {', '.join(GPUS)}"
+        )
+    return instance
+
+
+Instance = Annotated[str, AfterValidator(_runs_the_image)]
 ImageUri = Annotated[
     str,
     Field(
@@ -67,7 +87,7 @@ class Hosting(BaseModel):
 
     @property
     def cuda(self) -> bool:
-        return self.mode != "serverless" and self.instance.startswith(CUDA_FAMILIES)
+        return self.mode != "serverless" and self.instance.split(".")[1] in GPUS
 
     @property
     def priced(self) -> str | None:

@@ -129,7 +129,9 @@ def test_a_trained_cascade_is_hosted_without_any_licence_to_accept() -> None:
             "new accounts have no quota until they ask AWS for it",
         ),
         ({**HOSTED, "endpoint": "serverless", "endpoint_memory_mb": "8192"}, "endpoint.memory_mb: "),
-        ({**HOSTED, "endpoint_instance": "g5.xlarge"}, "endpoint.instance: "),
+        ({**HOSTED, "endpoint_instance": "g5.xlarge"}, "the image does not run on 'g5.xlarge'"),
+        ({**HOSTED, "endpoint_instance": "ml.nonsense.xlarge"}, "but on ml.<family>.<size> of the families"),
+        ({**HOSTED, "endpoint_instance": "ml.g5"}, "the image does not run on 'ml.g5'"),
         ({**HOSTED, "endpoint_image": "docker.io/me/cadenza:1"}, "endpoint.image: "),
         ({**HOSTED, "endpoint_weights": "s3://bucket/no-slash"}, "endpoint.weights: "),
         (
