@@ -42,15 +42,17 @@ def _acestep(settings: AceStepSettings, clock: Clock) -> Backend:
     from lambdas.backends.acestep import AceStepBackend
     from lambdas.backends.upload import put
     from lambdas.core.models import ACE_STEP
+    from lambdas.core.paces import pace
 
+    on = settings.hardware
     return AceStepBackend(
         url=settings.url,
         http=PoolManager(),
         put=put,
         clock=clock,
         credentials=lambda: secret(clients.secrets(), settings.credentials_secret),
-        usd_per_second=usd("modal", settings.hardware, 1.0) if settings.hardware else 0.0,
-        expected_s=ACE_STEP.work_per_second,
+        usd_per_second=usd("modal", on, 1.0) if on else 0.0,
+        expected_s=pace(ACE_STEP.id, "acestep", on) if on else ACE_STEP.work_per_second,
         planning=settings.planning,
     )
 

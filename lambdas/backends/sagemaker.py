@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lambdas.backends.progress import Look, Seen
 from lambdas.backends.sagemaker_errors import problem, translated
-from lambdas.backends.wire import DETAIL, State, asked, meaning
+from lambdas.backends.wire import State, asked, meaning
 from lambdas.core import prices
 from lambdas.core.errors import HostRefusal, TransientError, Unfit
 from lambdas.core.models import CATALOGUE
+from lambdas.core.paces import ANSWER_SECONDS, longest, pace
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Running, Work
 from lambdas.settings import SageMakerSettings
@@ -32,10 +33,7 @@ JSON = "application/json"
 LARGEST = 64 << 10  # bytes of a container's answer
 
 SERVERLESS_SECONDS = 60.0  # SageMaker's own limit
-SAFE_SECONDS = 36.0
-"""What a song may be expected to take of these: two cores, when busy, took 1.26 s for a second of music where
-the catalogue expects 0.8, and nobody says which processor it will be."""
-SERVERLESS_DEADLINE = 57.0  # the container ends it in its own words before SageMaker would
+SERVERLESS_DEADLINE = ANSWER_SECONDS  # the container ends it in its own words before SageMaker would
 
 # A job is given up an hour after it was asked for; presigned addresses live for hours. There is no call that
 # takes a request back, so one that nobody wants any more should not lie there for long.
@@ -85,10 +83,8 @@ class SageMakerBackend:
 
     @property
     def longest(self) -> float:
-        model = CATALOGUE[self.settings.model]
-        if self.settings.mode != "serverless":
-            return model.duration.high
-        return min(model.duration.high, float(int(SAFE_SECONDS / model.work_per_second)))
+        model, hardware = self.settings.model, self.settings.hardware
+        return min(CATALOGUE[model].duration.high, longest(model, "sagemaker", hardware))
 
     def start(self, work: Work) -> Ticket:
         begin = {"async": self._queue, "gpu": self._begin, "serverless": self._play}[self.settings.mode]
@@ -171,9 +167,10 @@ class SageMakerBackend:
     def _refuse_what_is_too_long(self, work: Work) -> None:
         model, seconds = CATALOGUE[self.settings.model], work.piece.duration
         if seconds > self.longest:
+            work_s = seconds * pace(model.id, "sagemaker", self.settings.hardware)
             raise Unfit(
                 "too_long",
-                f"{seconds:g} s of {model.title} take about {seconds * model.work_per_second:.0f} s to make "
+                f"{seconds:g} s of {model.title} take about {work_s:.0f} s to make "
                 f"here, and a serverless endpoint must answer within {SERVERLESS_SECONDS:g} s: at most "
                 f"{self.longest:g} s of music fit.",
             )
@@ -196,7 +193,7 @@ class SageMakerBackend:
             return None
         told = problem(stored)
         if told is not None:
-            return Failed(told.code, told.detail[:DETAIL], told.transient)
+            return Failed(told.code, told.detail, told.transient)
         return Failed("request_failed", "SageMaker could not have this request answered.", transient=True)
 
     def _stored(self, key: str | None) -> bytes | None:

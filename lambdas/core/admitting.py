@@ -56,6 +56,6 @@ class Admission:
                 if fresh is None or fresh.deleted:
                     break
                 job = fresh
-        if not job.admitted:  # an earlier try may have let it in meanwhile: then it is settled by what it cost
+        if not job.admitted:  # one that an earlier try let in is settled by what it cost
             self.spending.settle(job)
         self.queue.send(Message(job_id=job.job_id))

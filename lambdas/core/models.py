@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from types import MappingProxyType
 
+from lambdas.core.paces import longest, pace
 from lambdas.core.pieces import Role
 from lambdas.core.prices import rate
+from lambdas.core.segments import overlap, planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,14 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
+class Tariff:
+    """What a model is expected to cost on one host."""
+
+    usd_per_second: float = 0.0  # of the audio that it makes
+    at_once: float = inf  # seconds of audio; of longer pieces it makes some seconds twice
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """One music model. `options` are the request's optional fields that it understands, with their ranges;
     `inputs` the recordings it takes, by their role: two of the role `track`, or one of the others."""
@@ -43,12 +54,31 @@ class Model:
     channels: int
     licence: str
     commercial_use: bool
-    work_per_second: float  # expected seconds of computing per second of audio
-    usd_per_second: float  # estimated dollars per second of audio, on the first host of its chain
-    most_usd_per_second: float = 0.0  # on the dearest
+    work_per_second: float  # expected seconds of computing per second of audio, on the first host
     mock: bool = False
     options: Mapping[str, Span | None] = field(default_factory=lambda: MappingProxyType({}))
     inputs: Mapping[Role, Intake] = field(default_factory=lambda: MappingProxyType({}))
+    tariffs: Mapping[str, Tariff] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # in the chain's order
+
+    @property
+    def usd_per_second(self) -> float:
+        """Of audio, on the first host, of pieces that it makes at once."""
+        return next((tariff.usd_per_second for tariff in self.tariffs.values()), 0.0)
+
+    def estimate(self, seconds: float) -> tuple[float, float]:
+        """Dollars that a piece is expected to cost on the first host, and on the dearest of the chain."""
+        heard = self.inputs["continue"].longest if "continue" in self.inputs else 0.0
+        made = [
+            self.work_usd(host, planned(seconds, tariff.at_once, overlap(tariff.at_once, heard)))
+            for host, tariff in self.tariffs.items()
+        ]
+        return (made[0], max(made)) if made else (0.0, 0.0)
+
+    def work_usd(self, host: str, seconds: float) -> float:
+        """Dollars that one work is expected to cost, which makes so many seconds of audio on a host."""
+        return round(self.tariffs.get(host, Tariff()).usd_per_second * seconds, 6)
 
     def allowed_by(self, accepted_licences: Collection[str]) -> bool:
         """Whoever deploys a model that is not free for every use must have said that they accept it."""
@@ -66,7 +96,6 @@ MOCK = Model(
     licence="CC0-1.0",
     commercial_use=True,
     work_per_second=0.03,
-    usd_per_second=0.0,
     mock=True,
     options=MappingProxyType({"bpm": Span(40, 240), "key": None, "instrumental": None}),
 )
@@ -87,7 +116,6 @@ CASCADE = Model(
     licence="operator",  # no checkpoint is published: whoever trained one decides
     commercial_use=True,
     work_per_second=0.5,
-    usd_per_second=0.0,
     inputs=MappingProxyType({"track": Intake(24_000, 1, 16.0)}),
 )
 
@@ -111,7 +139,6 @@ def _musicgen(size: str, revision: str, channels: int, work: float) -> Model:
         licence="CC-BY-NC-4.0",
         commercial_use=False,
         work_per_second=work,
-        usd_per_second=0.0,
         options=SAMPLING,
         inputs=MappingProxyType(inputs),
     )
@@ -144,7 +171,6 @@ ACE_STEP = Model(
     licence="MIT",
     commercial_use=True,
     work_per_second=0.2,
-    usd_per_second=0.0,
     # No guidance: the turbo model that it is served with has it distilled in, and heeds none.
     options=MappingProxyType(
         {
@@ -187,8 +213,16 @@ def offered(
 
 
 def _priced(model: Model, hosts: Sequence[str], hardware: Mapping[str, str]) -> Model:
-    rates = [model.work_per_second * rate(host, hardware) for host in hosts]
-    return replace(model, usd_per_second=rates[0], most_usd_per_second=max(rates)) if rates else model
+    tariffs = {host: _tariff(model, host, hardware) for host in hosts}
+    work = pace(model.id, hosts[0], hardware[hosts[0]]) if hosts[0] in hardware else model.work_per_second
+    return replace(model, work_per_second=work, tariffs=MappingProxyType(tariffs))
+
+
+def _tariff(model: Model, host: str, hardware: Mapping[str, str]) -> Tariff:
+    at_once = longest(model.id, host, hardware.get(host))
+    if host not in hardware:
+        return Tariff(at_once=at_once)
+    return Tariff(rate(host, hardware) * pace(model.id, host, hardware[host]), at_once)
 
 
 def _as_served(model: Model, hosts: tuple[str, ...]) -> Model:

@@ -62,6 +62,14 @@ def following(
     return Segment(start=start, end=total if count <= 1 else made + left / count)
 
 
+def planned(total: float, longest: float, heard: float) -> float:
+    """Seconds that a host makes for a piece of `total`, what its segments hear again included."""
+    made, work, since = 0.0, 0.0, 0.0
+    while made < total and (segment := following(total, made, longest, heard, since=since)) is not None:
+        made, work, since = segment.end, work + segment.seconds, segment.start
+    return max(work, total)
+
+
 def seed(first: int, index: int) -> int:
     """The seed of segment `index`, from 0: one sequence for each piece, its first the piece's own."""
     return (first + index * STRIDE) % 2**32

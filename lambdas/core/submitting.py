@@ -185,9 +185,7 @@ def _piece(request: GenerateRequest, model: Model, seed: int, sources: Sources) 
 
 def _costed(job: Job, model: Model) -> Job:
     """With what it is expected to cost on its first host, and at most; a job that costs something waits."""
-    expected, most = (
-        round(usd * job.piece.duration, 6) for usd in (model.usd_per_second, model.most_usd_per_second)
-    )
+    expected, most = model.estimate(job.piece.duration)
     return job.but(cost=Cost(estimate_usd=expected), reserved_usd=most, admitted=not most)
 
 

@@ -26,7 +26,7 @@ from lambdas.core.errors import CadenzaError, RequestError
 from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Job, Status
 from lambdas.core.leasing import Leasing
-from lambdas.core.models import CATALOGUE, Model, offered
+from lambdas.core.models import CATALOGUE, Model, Tariff, offered
 from lambdas.core.ports import Message
 from lambdas.core.preparing import Preparation
 from lambdas.core.principals import anonymous
@@ -77,6 +77,7 @@ class World:
         self.preparing, self.joining = MemoryPreparing(), MemoryJoining()
         self.policy = policy or Policy()
         self.told: list[tuple[str, Mapping[str, str]]] = []
+        self.warned: list[Mapping[str, str]] = []
         self.ceilings = ceilings or Ceilings()
         self.laws = Laws(self.jobs, self.objects, self.ledger, self.hosts.values())
         self.wire = Wire(watch=self.laws.hold)
@@ -101,7 +102,7 @@ class World:
             objects=objects,
             preparation=preparation,
             routing=Routing(chains, hosts, CATALOGUE, self.breakers),
-            asking=Asking(hosts, Commissioning(links), self.breakers),
+            asking=Asking(hosts, Commissioning(links), self.breakers, lambda _, why: self.warned.append(why)),
             finishing=Finishing(objects, wire("joining", self.joining), wire("mastering", self.mastering)),
             settling=Settling(jobs, objects, ledger, self.spending, deliveries, hosts),
             leasing=Leasing(jobs, clock, LEASE, lambda: f"worker-{next(ids)}"),
@@ -223,7 +224,7 @@ class World:
 def _paid(models: dict[str, Model]) -> dict[str, Model]:
     """The mock costs nothing; the others a cent a second, which is not what their hosts will say."""
     return {
-        name: model if name == "mock" else replace(model, usd_per_second=CENT, most_usd_per_second=CENT)
+        name: model if name == "mock" else replace(model, tariffs=dict.fromkeys(model.tariffs, Tariff(CENT)))
         for name, model in models.items()
     }
 

@@ -8,15 +8,17 @@ import pytest
 from infra.hosting import FITS_SERVERLESS, Hosting, names
 from lambdas.backends.progress import look
 from lambdas.backends.sagemaker import QUEUED_SECONDS, SageMakerBackend
-from lambdas.core.models import CATALOGUE, MOCK
-from lambdas.core.prices import HOUR, PRICES
+from lambdas.core.models import CATALOGUE, MOCK, offered
+from lambdas.core.paces import pace
+from lambdas.core.prices import HOUR, PRICES, rate
 from lambdas.settings import SageMakerSettings
 from model_container.weights import REVISIONS
 from tests.fakes.examples import NOW
 
 PAGE = (Path(__file__).parents[2] / "docs/models.md").read_text()
 COST = re.compile(
-    r"^\| `([\w-]+)` \| `([\w.-]+)` \| 60 s × ([\d.]+) × \$([\d.]+) \| ([\d.]+) \|$", re.MULTILINE
+    r"^\| `([\w.-]+)`[^|]* \| `(\w+)` \| `([\w.-]+)` \| 60 s × ([\d.]+) × \$([\d.]+) \| ([\d.]+) \|$",
+    re.MULTILINE,
 )
 
 
@@ -45,19 +47,26 @@ def test_every_value_about_the_endpoint_has_its_row_and_its_default() -> None:
         assert rows[f"endpoint_{name}"].strip("`") == str(getattr(defaults, name))
 
 
-@pytest.mark.parametrize(("model", "hardware", "work", "price", "usd"), COST.findall(PAGE))
-def test_each_minute_costs_what_prices_and_the_catalogue_make_of_it(
-    model: str, hardware: str, work: str, price: str, usd: str
+@pytest.mark.parametrize(("model", "host", "hardware", "work", "price", "usd"), COST.findall(PAGE))
+def test_each_minute_costs_what_prices_and_paces_make_of_it(
+    model: str, host: str, hardware: str, work: str, price: str, usd: str
 ) -> None:
-    second = PRICES["sagemaker"][hardware]
+    priced = offered({model: (host,)}, {host: hardware})[model]
 
-    assert float(work) == CATALOGUE[model].work_per_second
-    assert float(price) == pytest.approx(second, rel=2e-3)
-    assert float(usd) == pytest.approx(60 * CATALOGUE[model].work_per_second * second, abs=5e-5)
+    assert float(work) == pytest.approx(pace(model, host, hardware), rel=3e-3)
+    assert float(price) == pytest.approx(rate(host, {host: hardware}), rel=2e-3)
+    assert float(usd) == pytest.approx(60 * priced.usd_per_second, abs=5e-5)
+
+
+def test_a_long_piece_costs_the_seconds_that_the_page_says() -> None:
+    (total, work) = map(float, re.findall(r"(\d+) s at Replicate are (\d+) s of work", PAGE)[0])
+    model = offered({"musicgen-large": ("replicate",)}, {"replicate": "t4"})["musicgen-large"]
+
+    assert model.estimate(total)[0] == pytest.approx(work * model.usd_per_second, abs=1e-6)
 
 
 def test_every_model_that_fits_serverless_has_a_price_there() -> None:
-    assert {row[0] for row in COST.findall(PAGE) if row[1] == "serverless-6gb"} == set(FITS_SERVERLESS)
+    assert {row[0] for row in COST.findall(PAGE) if row[2] == "serverless-6gb"} == set(FITS_SERVERLESS)
 
 
 def test_an_instances_price_is_the_tables() -> None:

@@ -13,7 +13,7 @@ from lambdas.core.asking import Asking
 from lambdas.core.commissioning import Commissioning
 from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Status
-from lambdas.core.models import CATALOGUE
+from lambdas.core.models import CATALOGUE, offered
 from lambdas.core.preparing import Preparation
 from lambdas.core.routing import Routing
 from lambdas.core.segments import seed
@@ -62,6 +62,15 @@ def test_a_piece_is_as_long_as_was_asked_to_the_sample(
 
     assert audio.samples.shape[1] == round(seconds * audio.rate)
     assert all(each.asked["input"]["duration"] <= 30 for each in replicate.predictions.values())
+
+
+@pytest.mark.parametrize("seconds", [12.5, 30.0, 70.0])
+def test_a_piece_costs_about_what_was_expected(world: World, replicate: Replicate, seconds: float) -> None:
+    model = offered({"musicgen-small": ("replicate",)}, {"replicate": "a100-80gb"})["musicgen-small"]
+
+    made(world, seconds)
+
+    assert world.job("job-1").cost.actual_usd == pytest.approx(model.estimate(seconds)[0], rel=0.2)
 
 
 def test_each_prediction_goes_on_from_the_one_before_with_the_next_seed(

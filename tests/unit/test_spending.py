@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from lambdas.core.errors import RequestError
 from lambdas.core.jobs import Status
-from lambdas.core.models import offered
 from lambdas.core.ports import Failed, Finished, Running
-from lambdas.core.prices import PRICES
 from lambdas.core.spending import Ceilings
 from tests.fakes.stories import LONG
 from tests.fakes.wire import Crash
@@ -215,24 +213,6 @@ def test_a_request_that_died_before_its_answer_costs_nothing_if_nobody_asks_agai
 
 def _die() -> None:
     raise Crash
-
-
-@pytest.mark.parametrize(
-    ("chain", "first", "most"),
-    [
-        (("container", "replicate"), 0.0, PRICES["replicate"]["a100-80gb"]),
-        (("replicate", "container"), *[PRICES["replicate"]["a100-80gb"]] * 2),
-        (("acestep",), *[PRICES["modal"]["l4"]] * 2),
-        (("mock",), 0.0, 0.0),
-    ],
-)
-def test_a_model_costs_what_its_first_host_does_and_at_most_what_the_dearest_does(chain, first, most):
-    hardware = {"replicate": "a100-80gb", "acestep": "l4"}
-
-    model = offered({"musicgen-large": chain}, hardware)["musicgen-large"]
-
-    assert model.usd_per_second == pytest.approx(model.work_per_second * first)
-    assert model.most_usd_per_second == pytest.approx(model.work_per_second * most)
 
 
 def test_a_hint_for_a_job_that_is_being_taken_on_finds_nothing_to_do():

@@ -12,7 +12,7 @@ from lambdas.core.cache import cache_key
 from lambdas.core.choosing import Choice
 from lambdas.core.errors import RequestError
 from lambdas.core.jobs import Job
-from lambdas.core.models import MOCK, Model, Span
+from lambdas.core.models import MOCK, Model, Span, Tariff
 from lambdas.core.ports import Message
 from lambdas.core.principals import Principal, anonymous
 from lambdas.core.requests import SEEDS, GenerateRequest
@@ -174,7 +174,7 @@ class Dying(MemoryJobs):
 
 
 def test_a_seeded_request_that_was_made_before_is_a_copy_and_costs_nothing():
-    desk = Desk(models={"mock": replace(MOCK, usd_per_second=0.01)})
+    desk = Desk(models={"mock": replace(MOCK, tariffs={"first": Tariff(0.01)})})
     (first,) = desk.submit(seed=1).jobs
     desk.ledger.put(cache_key(ME.id, first.piece), first.job_id, first.expires_at)
 
