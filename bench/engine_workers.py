@@ -62,7 +62,8 @@ class Ours:
         from model_container.engine.generate import decode
 
         for _ in range(steps):
-            decode(self._model, self._windows)
+            for error in filter(None, decode(self._model, self._windows)):
+                raise error
 
     def logits(self, columns: int) -> np.ndarray:
         self.seek(0)

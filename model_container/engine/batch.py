@@ -120,14 +120,16 @@ class Batch:
     def _decode(self, turns: list[_Turn]) -> None:
         before = sum(turn.window.codes.next for turn in turns)
         try:
-            decode(self._model, [turn.window for turn in turns])
+            errors = decode(self._model, [turn.window for turn in turns])
         except Exception as error:
             self._fail(turns, error)
             return
         self.rounds += 1
         self.columns += sum(turn.window.codes.next for turn in turns) - before
-        for turn in turns:
+        for turn, own in zip(turns, errors, strict=True):
             try:
+                if own is not None:
+                    raise own
                 self._listen(turn)
             except Exception as error:
                 self._fail([turn], error)

@@ -6,17 +6,19 @@ Knows one window of a song. Must not know sound, queues, or how a decoder comput
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
-from model_container.engine.decoder import IntArray
+from model_container.engine.decoder import FloatArray, IntArray
 from model_container.engine.delay import DelayedCodes
 from model_container.engine.model import Conditions, Model
 from model_container.engine.player import OPEN, Chunk, Part, Player
 from model_container.engine.sampling import Sampling, sample
 
+T = TypeVar("T")
 PREFILL = (
     128  # positions at a time, so that songs that are under way wait only so long; fixed, so that bits are
 )
@@ -59,15 +61,20 @@ def prefill(model: Model, window: Window) -> Iterator[None]:
         decoder.begin(window.slot, _part(window))
 
 
-def decode(model: Model, windows: Sequence[Window]) -> None:
-    """One more column for each of the windows, or a chunk; they must be prefilled and not done."""
+def decode(model: Model, windows: Sequence[Window]) -> list[Exception | None]:
+    """One more column for each of the windows, or a chunk; they must be prefilled and not done.
+
+    Returns for each window what went wrong in it alone, if anything did. Raises what is no single window's.
+    """
     if isinstance(model.decoder, Player):
-        _play(model.decoder, windows)
-    else:
-        _step(model, windows)
+        # While the host listens to the chunk before, the device is at work on this.
+        chunk = model.decoder.play(CHUNK)
+        return [_attempt(_take, window, chunk) for window in windows]
+    logits = _step(model, windows)
+    return [_attempt(_choose, window, row) for window, row in zip(windows, logits, strict=True)]
 
 
-def _step(model: Model, windows: Sequence[Window]) -> None:
+def _step(model: Model, windows: Sequence[Window]) -> FloatArray:
     last = [window.codes.next - 1 for window in windows]
     positions = np.array([window.offset + column for window, column in zip(windows, last, strict=True)])
     tokens = np.concatenate(
@@ -76,22 +83,29 @@ def _step(model: Model, windows: Sequence[Window]) -> None:
     hidden = model.embedding.tokens(tokens, positions)
     slots = np.array([window.slot for window in windows])
     guidance = np.array([window.guidance for window in windows], np.float32)
-    logits = model.decoder.step(slots, hidden, positions, guidance)
-    for window, row in zip(windows, logits, strict=True):
-        step = window.start + window.codes.next
-        window.codes.append(sample(row, window.sampling, step))
+    return model.decoder.step(slots, hidden, positions, guidance)
 
 
-def _play(player: Player, windows: Sequence[Window]) -> None:
-    """Start a chunk, and take the one before: while the host listens to that, the device is at work."""
-    chunk = player.play(CHUNK)
-    for window in windows:
-        if chunk.made(window.slot):
-            window.flying.append(chunk)
-            if len(window.flying) == 1:
-                continue
-        for tokens in window.flying.popleft().tokens(window.slot):
-            window.codes.append(tokens)
+def _attempt(work: Callable[[Window, T], None], window: Window, given: T) -> Exception | None:
+    try:
+        work(window, given)
+    except Exception as error:  # it is this song's, and the others go on
+        return error
+    return None
+
+
+def _choose(window: Window, logits: FloatArray) -> None:
+    window.codes.append(sample(logits, window.sampling, window.start + window.codes.next))
+
+
+def _take(window: Window, started: Chunk) -> None:
+    """The chunk before the one that was started."""
+    if started.made(window.slot):
+        window.flying.append(started)
+        if len(window.flying) == 1:
+            return
+    for tokens in window.flying.popleft().tokens(window.slot):
+        window.codes.append(tokens)
 
 
 def _part(window: Window) -> Part:
@@ -106,6 +120,7 @@ def generate(model: Model, window: Window) -> IntArray:
     for _ in prefill(model, window):
         pass
     while not window.codes.done:
-        decode(model, [window])
+        for error in filter(None, decode(model, [window])):
+            raise error
     model.decoder.release(window.slot)
     return window.codes.codes(0, window.codes.frames)

@@ -12,10 +12,14 @@ from model_container.engine.decoder import FloatArray, IntArray
 
 UnsignedArray = NDArray[np.uint64]
 
+COLD = 1e-9  # a temperature at which the least difference between logits outweighs all noise
+
 
 @dataclass(frozen=True)
 class Sampling:
-    """temperature 0 takes the likeliest token. top_k 0 and top_p 1 leave all tokens in."""
+    """temperature 0 takes the likeliest token, and so does one below COLD, by which scores might overflow.
+    top_k 0 and top_p 1 leave all tokens in.
+    """
 
     temperature: float = 1.0
     top_k: int = 250
@@ -26,6 +30,10 @@ class Sampling:
         if not (self.temperature >= 0 and self.top_k >= 0 and 0 < self.top_p <= 1):
             raise ValueError(f"not a way to sample: {self}")
 
+    @property
+    def greedy(self) -> bool:
+        return self.temperature < COLD
+
 
 def sample(logits: FloatArray, sampling: Sampling, step: int) -> IntArray:
     """One token for each codebook: logits [codebooks, vocabulary] → [codebooks].
@@ -34,7 +42,7 @@ def sample(logits: FloatArray, sampling: Sampling, step: int) -> IntArray:
     with probability p_i. Noise is a function of seed, step, codebook and token, so that it is drawn only for
     tokens that are left in, and is the same whatever else runs beside.
     """
-    if sampling.temperature == 0:
+    if sampling.greedy:
         likeliest: IntArray = np.argmax(logits, axis=1)
         return likeliest
     scores = logits / np.float32(sampling.temperature)
@@ -69,9 +77,9 @@ def _candidates(scores: FloatArray, sampling: Sampling) -> IntArray:
     if sampling.top_p < 1:
         ascending = kept[np.argsort(scores[kept], kind="stable")]
         weights = np.exp(scores[ascending] - scores[ascending[-1]])
-        below = np.cumsum(weights / weights.sum())
-        below[-1] = 1.0  # the likeliest stays, whatever rounding says
-        kept = np.sort(ascending[below > 1 - sampling.top_p])
+        stays = np.cumsum(weights / weights.sum()) > 1 - sampling.top_p
+        stays[-1] = True  # the likeliest, whatever rounding says
+        kept = np.sort(ascending[stays])
     return kept
 
 

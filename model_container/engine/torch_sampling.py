@@ -28,9 +28,8 @@ class Choices:
         return Choices(ones, ones.double(), integers, ones.clone(), integers.clone())
 
     def put(self, song: int, sampling: Sampling, vocabulary: int) -> None:
-        greedy = sampling.temperature == 0
-        self.temperature[song] = 1.0 if greedy else sampling.temperature
-        self.noisy[song] = 0.0 if greedy else 1.0
+        self.temperature[song] = 1.0 if sampling.greedy else sampling.temperature
+        self.noisy[song] = 0.0 if sampling.greedy else 1.0
         self.top_k[song] = min(sampling.top_k, vocabulary) or vocabulary
         self.below[song] = 1 - sampling.top_p if sampling.top_p < 1 else -1.0
         self.key[song] = _signed(key_of(sampling.seed))

@@ -47,7 +47,7 @@ class SongInvocation(Invocation):
     duration: Annotated[float, Field(ge=0.1, le=300)] = 30.0  # seconds, of the recording gone on from too
     temperature: Annotated[float, Field(ge=0, le=10)] = 1.0
     top_k: Annotated[int, Field(ge=0, le=10_000)] = 250
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_p: Annotated[float, Field(ge=0.01, le=1)] = 1.0
     guidance: Annotated[float, Field(ge=1, le=20)] = 3.0
     audio: Audio | None = None
 

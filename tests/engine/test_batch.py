@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from model_container.engine import generate
 from model_container.engine.batch import Batch
-from model_container.engine.decoder import FloatArray
+from model_container.engine.decoder import FloatArray, IntArray
 from model_container.engine.model import Model
-from model_container.engine.sampling import Sampling
+from model_container.engine.sampling import Sampling, sample
 from model_container.engine.song import Request, Song
 from model_container.engine.windows import Windows
 from tests.engine.conftest import Folders, either_decoder
@@ -178,6 +179,29 @@ def test_a_song_stopped_in_the_line_is_never_begun(packs: Folders) -> None:
 
     assert first.ended
     assert second.pieces == []
+
+
+def test_a_song_whose_token_cannot_be_chosen_takes_nobody_with_it(
+    packs: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Model.load(packs("text"), slots=2)
+    batch, broken, fine = Batch(model), Ear(), Ear()
+    expected = alone(model, request(3))
+
+    def choose(logits: FloatArray, sampling: Sampling, step: int) -> IntArray:
+        if sampling.seed == 0 and step > 9:
+            raise ValueError("nothing to choose from")
+        return sample(logits, sampling, step)
+
+    monkeypatch.setattr(generate, "sample", choose)
+    batch.join(Song(model, request(0), WINDOWS), broken)
+    batch.join(Song(model, request(3), WINDOWS), fine)
+    play(batch)
+
+    assert isinstance(broken.error, ValueError)
+    assert 0 < broken.made < 30
+    assert fine.error is None
+    np.testing.assert_array_equal(fine.sound, expected)
 
 
 def test_a_song_that_fails_takes_nobody_with_it(packs: Folders) -> None:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from model_container.engine.sampling import Sampling, exponential, sample
+from model_container.engine.sampling import COLD, Sampling, exponential, sample
 
 ODDS = np.array([0.5, 0.25, 0.125, 0.1, 0.025])
 LOGITS = np.log(ODDS).astype(np.float32)[None]
@@ -31,6 +32,38 @@ def test_temperature_sharpens_and_flattens() -> None:
 
 def test_temperature_zero_takes_the_likeliest() -> None:
     assert counts(Sampling(0), steps=20)[0] == 1
+
+
+@pytest.mark.parametrize("temperature", [1e-10, 1e-40, 1e-300, 5e-324])
+def test_so_does_one_that_is_hardly_more(temperature: float) -> None:
+    assert counts(Sampling(temperature, top_k=0), steps=20)[0] == 1
+
+
+ANY_LOGITS = arrays(
+    np.float32, st.tuples(st.integers(1, 4), st.integers(1, 40)), elements=st.floats(-1e4, 1e4, width=32)
+)
+
+
+@given(
+    logits=ANY_LOGITS,
+    temperature=st.floats(0, 10),
+    top_k=st.integers(0, 10_000),
+    top_p=st.floats(0, 1, exclude_min=True),
+    seed=st.integers(0, 2**32 - 1),
+)
+@example(logits=LOGITS, temperature=1.0, top_k=250, top_p=1e-17, seed=0)
+@example(logits=LOGITS, temperature=5e-324, top_k=1, top_p=5e-324, seed=0)
+def test_every_way_to_sample_gives_a_token(
+    logits: np.ndarray, temperature: float, top_k: int, top_p: float, seed: int
+) -> None:
+    tokens = sample(logits, Sampling(temperature, top_k, top_p, seed), step=3)
+
+    chosen = logits[np.arange(len(logits)), tokens]
+    better = (logits > chosen[:, None]).sum(axis=1)
+    assert tokens.shape == (len(logits),)
+    assert (better < (top_k or 10_000)).all()
+    if temperature < COLD or top_p < 0.02:  # of 40 tokens, the likeliest has a share of 0.025
+        assert (better == 0).all()
 
 
 def test_top_k_leaves_the_k_best_and_their_equals() -> None:

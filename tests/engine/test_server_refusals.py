@@ -18,6 +18,7 @@ from tests.engine.serving import LONG, SONG, Service, Store
         ({**SONG, "output_url": "file:///etc/passwd"}, "output_url"),
         ({**SONG, "guidance": 0}, "guidance"),
         ({**SONG, "prompt": ""}, "prompt"),
+        ({**SONG, "top_p": 1e-17}, "top_p"),
         ({**SONG, "audio": {"url": "https://x", "role": "drums"}}, "audio.role"),
         (b'{"prompt": "x", "temperature": NaN}', "temperature"),
     ],
