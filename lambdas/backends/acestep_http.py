@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lambdas.backends.download import Download
 from lambdas.backends.exchange import PATIENCE, SILENT, Answer, Exchange, passing, retry_after
+from lambdas.backends.words import plain
 from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Waking
 
 MOST_TOLD = 512 << 10  # bytes of an answer; a failed task's may hold a stack trace
-DETAIL = 300  # characters of a reason that are passed on
 WAKES_IN = 100.0  # seconds; a server that was scaled to zero loads its weights for minutes
 FULL = 15.0  # seconds until a full queue is worth another try, when it does not say
 CONNECT = 5.0
@@ -119,7 +119,7 @@ def _refused(answer: Answer) -> BackendError:
         reason = json.loads(answer.body)["detail"]
     except (ValueError, KeyError, TypeError):
         reason = None  # a proxy's page, or nothing
-    said = reason[:DETAIL] if isinstance(reason, str) else ""
+    said = plain(reason) if isinstance(reason, str) else ""
     return _meaning(answer.status, said, retry_after(answer.headers))
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from lambdas.backends.words import plain
 from lambdas.core.errors import TransientError
 
 SUCCEEDED, FAILED = 1, 2
@@ -127,8 +128,7 @@ def audio_path(file: str, url: str) -> str | None:
 
 def named(text: str | None) -> str | None:
     """A name that a host gave, fit to be shown."""
-    shown = "".join(char for char in text or "" if char.isprintable())[:TEXT].strip()
-    return shown or None
+    return plain(text or "", TEXT) or None
 
 
 def _senseless() -> TransientError:

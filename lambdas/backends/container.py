@@ -11,7 +11,7 @@ import urllib3
 from pydantic import ValidationError
 
 from lambdas.backends.exchange import PATIENCE, Answer, Exchange, passing, retry_after
-from lambdas.backends.wire import BUSY, CHECK_AFTER, DETAIL, WIRE, Refusal, State, asked, meaning
+from lambdas.backends.wire import BUSY, CHECK_AFTER, WIRE, Refusal, State, asked, meaning
 from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
@@ -87,6 +87,6 @@ def _refused(answer: Answer) -> BackendError:
             return TransientError(code, detail, retry_after(answer.headers))
         return HostRefusal(code, detail)
     if not told.transient:
-        return PermanentError(told.code, told.detail[:DETAIL])
+        return PermanentError(told.code, told.detail)
     kind = Busy if told.code == BUSY else TransientError
-    return kind(told.code, told.detail[:DETAIL], retry_after(answer.headers))
+    return kind(told.code, told.detail, retry_after(answer.headers))

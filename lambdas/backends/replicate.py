@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from urllib3.util import parse_url
 
 from lambdas.backends.download import MOST, Download
-from lambdas.backends.replicate_api import ReplicateApi, explained, plain
+from lambdas.backends.replicate_api import ReplicateApi, explained
 from lambdas.backends.wav import beginning
+from lambdas.backends.words import plain
 from lambdas.core import prices
 from lambdas.core.errors import HostRefusal, PermanentError, Unfit
 from lambdas.core.pieces import Piece, Ticket

@@ -3,7 +3,6 @@
 Its documented limits: https://replicate.com/docs/topics/predictions/rate-limits
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,15 +10,13 @@ import urllib3
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from lambdas.backends.exchange import LONGEST_WAIT, PATIENCE, Answer, Exchange, passing, retry_after
+from lambdas.backends.words import plain
 from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
 
 LARGEST = 1 << 20  # bytes of an answer: a prediction tells its whole log
-DETAIL = 300  # characters of a reason that are passed on
 TIMEOUT = urllib3.Timeout(connect=5, read=15)
 # The title of a 422 that is about us, not about the input.
 INVALID_VERSION = "invalid version or not permitted"
-# Presigned addresses and tokens, which stay out of what is passed on.
-SECRETIVE = re.compile(r"https?://\S+|\br8_\w+")
 
 # A connection that was never made has asked for nothing; whatever came later may have been heard.
 ONCE = urllib3.Retry(
@@ -100,10 +97,5 @@ def explained(answer: Answer) -> BackendError:
         return HostRefusal(*UNKNOWN_VERSION)
     if answer.status in (400, 413, 422):
         said = plain(str(problem.detail or problem.title))
-        return PermanentError("invalid_input", f"Replicate turned it down: {said}"[:DETAIL])
+        return PermanentError("invalid_input", f"Replicate turned it down: {said}")
     return HostRefusal(f"http_{answer.status}", f"Replicate answered {answer.status}.")
-
-
-def plain(text: str) -> str:
-    """Somebody else's words, at bearable length, without what is nobody's business."""
-    return SECRETIVE.sub("…", text)[:DETAIL]

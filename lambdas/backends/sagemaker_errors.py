@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from pydantic import ValidationError
 
-from lambdas.backends.wire import BUSY, DETAIL, Problem, Refusal
+from lambdas.backends.wire import BUSY, Problem, Refusal
 from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Unfit, Waking
 
 Kind = Literal["again", "full", "cold", "elsewhere"]
@@ -98,10 +98,10 @@ def _answered(response: dict[str, Any], seconds: float | None) -> BackendError:
     told = problem(said)
     if told is not None:
         if not told.transient:
-            return PermanentError(told.code, told.detail[:DETAIL])
+            return PermanentError(told.code, told.detail)
         # Its Retry-After is not passed on.
         kind = Busy if told.code == BUSY else TransientError
-        return kind(told.code, told.detail[:DETAIL], SONG if status == 503 else 0.0)
+        return kind(told.code, told.detail, SONG if status == 503 else 0.0)
     if seconds is not None and any(sign in said.lower() for sign in TOO_LONG):
         detail = f"The song was not made within the {seconds:g} seconds that this endpoint has."
         return Unfit("too_slow", detail)

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lambdas.backends.words import Said
 from lambdas.core.ports import Failed, Finished, Input, Running, Work
 
 WIRE = "1"
 OPTIONS = ("temperature", "top_k", "top_p", "guidance")
-DETAIL = 300  # characters of a reason that are passed on
 BUSY = "busy"  # what a container calls it when no place is free
 CHECK_AFTER = 2.0  # seconds; no container tells more often
 
@@ -25,7 +25,7 @@ class _Told(BaseModel):
 
 class Problem(_Told):
     code: Annotated[str, Field(pattern="^[a-z0-9_]{1,64}$")]
-    detail: str
+    detail: Said
     transient: Annotated[bool, Field(strict=True)]
 
 
@@ -37,12 +37,12 @@ class State(_Told):
     id: str
     status: Literal["queued", "running", "finished", "failed", "canceled"]
     progress: Annotated[float, Field(ge=0, le=1)] = 0.0
-    message: str = ""
+    message: Said = ""
     queue_position: int | None = None
     work_s: Annotated[float, Field(ge=0)] = 0.0  # seconds of computing
     error: Problem | None = None
-    report: dict[str, float | str] | None = None
-    revision: str | None = None
+    report: dict[Said, float | Said] | None = None
+    revision: Said | None = None
 
     @property
     def ended(self) -> bool:
@@ -79,8 +79,8 @@ def meaning(state: State, cost_usd: float = 0.0) -> Running | Finished | Failed:
         return Failed("canceled", "The container stopped this work.", transient=True, cost_usd=cost_usd)
     if state.status == "failed":
         error = state.error or Problem(code="failed", detail="It did not say why.", transient=True)
-        return Failed(error.code, error.detail[:DETAIL], error.transient, cost_usd=cost_usd)
-    message = state.message[:DETAIL] or "Making music"
+        return Failed(error.code, error.detail, error.transient, cost_usd=cost_usd)
+    message = state.message or "Making music"
     if state.queue_position is not None:
         message = f"{message} ({state.queue_position} in the queue)"
     return Running(state.progress, message, CHECK_AFTER)

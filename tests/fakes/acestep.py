@@ -65,7 +65,7 @@ class AceStep(Loopback):
         self.answers: dict[str, list[Answer]] = defaultdict(list)  # by path
         self.seen: list[str] = []  # method and path
         self.recording = b""  # what a bucket would hold, at `input_url`
-        self.changes: dict[str, Any] = {}  # to what is said of finished songs
+        self.changes: dict[str, Any] = {}  # to what is said of songs that are begun
         self.stopped: float | None = None  # when it was started anew: then all that was begun stands still
 
     @property
@@ -148,7 +148,7 @@ class AceStep(Loopback):
                 "file": "",
                 "progress": (age - self.waits) / (self.works - self.waits),
                 "stage": making,
-            }
+            } | self.changes
         made = {
             "file": f"/v1/audio?path={quote(f'{FOLDER}/{id}.wav', safe='')}",
             "progress": 1.0,
