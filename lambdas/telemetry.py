@@ -37,6 +37,10 @@ class Telemetry:
             for dimension, value in concerns.items():
                 metric.add_dimension(dimension, value)
 
+    def warn(self, name: str, concerns: Mapping[str, str]) -> None:
+        """Log what an operator may have to mend."""
+        self.log.warning(name, extra=dict(concerns))
+
     def publish(self) -> None:
         """Write what was counted; nothing when nothing was."""
         if self._metrics.metric_set:

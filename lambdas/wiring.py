@@ -162,7 +162,7 @@ def conducting() -> Conducting:
         objects=objects,
         preparation=Preparation(objects, Inputs(), CATALOGUE),
         routing=Routing(settings.chains, backends, CATALOGUE, breakers),
-        asking=Asking(backends, Commissioning(objects), breakers),
+        asking=Asking(backends, Commissioning(objects), breakers, Telemetry("conductor").warn),
         finishing=Finishing(objects, Joiner(), Mastering(_signer(settings), VERSION)),
         settling=Settling(jobs, objects, ledger, Spending(ledger, now), deliveries, backends),
         leasing=Leasing(jobs, now, timedelta(seconds=settings.lease_seconds)),

@@ -24,6 +24,8 @@ from lambdas.core.ports import Clock, Ledger, Tell, untold
 EXEMPT = frozenset({"mock"})
 """Hosts that are always asked: the mock is this very process."""
 
+REMEMBERED = timedelta(hours=1)  # what has failed; no attempt is asked after for longer
+
 
 class Breaker(StrEnum):
     CLOSED = "closed"
@@ -93,16 +95,14 @@ class Breakers:
     def failed(self, host: str, code: str, once: str, probe: bool = False) -> None:
         """Count a failure of the host's own; `once` names what failed, however often that is told."""
         self.tell("BackendFailures", {"backend": host, "code": code})
-        now, fuse = self.clock(), self._fuse(host)
-        if host in EXEMPT or fuse.state(now) is Breaker.OPEN:
+        if host in EXEMPT:
             return
-        if probe:
-            fuse = self._read(host)
+        now, fuse = self.clock(), self._read(host) if probe else self._fuse(host)
         if fuse.state(now) is Breaker.CLOSED:
-            too_many = self._too_many(host, fuse, once, now)
+            opens = self._too_many(host, fuse, once, now)
         else:
-            too_many = probe and self._counted([], host, once, now)
-        if too_many:
+            opens = probe and fuse.state(now) is Breaker.HALF_OPEN and self._counted([], host, once, now)
+        if opens:
             self._open(host, fuse, now)
 
     def succeeded(self, host: str, probe: bool = False) -> None:
@@ -125,8 +125,7 @@ class Breakers:
 
     def _counted(self, sums: Sequence[str], host: str, once: str, now: datetime) -> bool:
         """Add a failure to these sums; False when it was told before."""
-        until = now + timedelta(seconds=3 * self.policy.within)
-        return self.ledger.add(sums, 1, f"{_key(host)}#failure#{once}", until)
+        return self.ledger.add(sums, 1, f"{_key(host)}#failure#{once}", now + REMEMBERED)
 
     def _open(self, host: str, seen: Fuse, now: datetime) -> None:
         if self._read(host) != seen:

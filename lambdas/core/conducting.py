@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lambdas.core import shelving
+from lambdas.core import retrying, shelving
 from lambdas.core.asking import Asking, Setback, Silence
 from lambdas.core.errors import MissingAudio, Superseded, UnusableAudio
 from lambdas.core.finishing import Finishing, is_last
-from lambdas.core.jobs import STRIKES, Job
+from lambdas.core.jobs import Job
 from lambdas.core.leasing import Leasing
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, JobStore, Message, ObjectStore, Queue
@@ -25,6 +25,7 @@ from lambdas.core.works import Finished, Running
 
 MISSES = 8  # checks in a row that may go unanswered
 LONGEST_WAIT = 300.0  # seconds
+REMAKES = 3  # parts of one job that may be made again, as nobody can go on from them
 LOOKING = 3  # the pause before a host is looked at again that rests, as that after so many failures
 
 
@@ -121,8 +122,11 @@ class Conductor:
         return started
 
     def _again_from_before(self, job: Job, why: str) -> Job:
-        """The segment before cannot be gone on from: make that one again."""
-        return self._later(job, lambda j: j.but(parts=j.parts[:-1]).struck("segment_unusable", why), 0)
+        """The segment before cannot be gone on from: make that one again, unless that was in vain before."""
+        if job.remade == REMAKES:
+            detail = f"Segments were made again {REMAKES} times, and still one cannot be gone on from: {why}"
+            return self._fail(job, "segment_unusable", detail)
+        return self._later(job, lambda j: j.unmade(why), 0)
 
     def _check(self, job: Job, ticket: Ticket) -> Job:
         match self.asking.check(job, ticket):
@@ -147,7 +151,7 @@ class Conductor:
             delay = max(self.wait(job.misses + 1), why.pause)
             return self._again(job, lambda j: j.missed(), delay)
         self.settling.call_off(job.backend, ticket)
-        return self._set_back(job, replace(why, pause=0.0))
+        return self._set_back(job, replace(why, ask="again", pause=0.0))
 
     def _again(self, job: Job, change: Callable[[Job], Job], delay: float) -> Job:
         """Check again later. Asked early, by a hint or a copy, leave the message alone that is on its way:
@@ -164,8 +168,7 @@ class Conductor:
             return self._completed(job) if is_last(job) else self._kept(job)
         except UnusableAudio as error:
             code = "audio_missing" if isinstance(error, MissingAudio) else "audio_unusable"
-            self.asking.blame(job, code)
-            return self._set_back(job, Setback(code, str(error), "again"))
+            return self._set_back(job, self.asking.fault(job, code, str(error)))
 
     def _completed(self, job: Job) -> Job:
         began = self.clock()
@@ -197,15 +200,10 @@ class Conductor:
     def _set_back(self, job: Job, why: Setback) -> Job:
         if why.ask == "nobody":
             return self._fail(job, why.code, why.detail, why.cost_usd)
-        if why.ask == "later" and self.routing.only(job):
-            return self._later(job, lambda j: j.put_off(), max(self.wait(1), why.pause))
-        strikes, delay = STRIKES, 0.0
-        if why.ask in ("again", "later"):
-            strikes = 0 if job.probe else 1  # a host that is known to be down is no fault of the job's
-            held = job.strikes.get(job.backend or "", 0) + strikes
-            # The pause is the host's: another one need not wait for it.
-            delay = max(self.wait(max(1, held)), why.pause) if held < STRIKES else 0.0
-        return self._later(job, lambda j: j.billed(why.cost_usd).struck(why.code, why.detail, strikes), delay)
+        self.asking.leave(job)
+        following = self.routing.following(retrying.without(job, why))
+        delay = retrying.pause(job, why, following, self.wait)
+        return self._later(job, lambda j: retrying.without(j, why), delay)
 
     def _fail(self, job: Job, code: str, detail: str, cost_usd: float = 0.0) -> Job:
         now = self.clock()
@@ -214,6 +212,7 @@ class Conductor:
         )
 
     def _settle(self, job: Job) -> Job:
+        self.asking.leave(job)
         self.settling.settle(job)
         return job
 
@@ -227,7 +226,7 @@ class Conductor:
         """The job ended or moved on under this step: leave nothing of it behind."""
         job = self.jobs.get(job_id)
         if job is not None and job.status.terminal and job.due_at is not None:
-            self.settling.settle(job)
+            self._settle(job)
 
 
 def _made(job: Job, finished: Finished) -> Job:

@@ -10,7 +10,8 @@ CadenzaError
 │   │   └── Unfit         the host is well, and this piece is nothing for it
 │   └── TransientError    throttled, broken, unreachable: worth another try
 │       ├── Waking        the host is well and being started: it will be there in a while
-│       └── Busy          the host is well and full: a place comes free in a while
+│       ├── Busy          the host is well and full: a place comes free in a while
+│       └── StoreFault    our own bucket did not take or give a file: that says nothing of the host
 └── UnusableAudio         what a model returned, or a caller sent, is not a recording that can be used
     └── MissingAudio      there is nothing where it should be
 """
@@ -92,6 +93,10 @@ class Waking(TransientError):
 
 class Busy(TransientError):
     """The host is in order and has no place free. No reason to leave it alone, or to give a job up."""
+
+
+class StoreFault(TransientError):
+    """Our own bucket, on the way to or from a host. No reason to leave the host alone."""
 
 
 class UnusableAudio(CadenzaError):

@@ -39,7 +39,7 @@ SLACK = timedelta(seconds=1)
 """How far clocks may differ before a message counts as early."""
 
 STRIKES = 3
-"""Transient failures that a host is forgiven for one job, or for one segment of it."""
+"""Failures that a host is forgiven for one job, or one segment of it; times in a row that it may be full."""
 
 
 class Job(Frozen):
@@ -71,9 +71,9 @@ class Job(Frozen):
     inputs: tuple[Take, ...] | None = None  # the piece's sources, ready for a model; None until they are
     check_at: datetime | None = None  # when the message that is on its way arrives
     attempt: int = 0
-    strikes: dict[str, int] = Field(
-        default_factory=dict
-    )  # by host: failures that were forgiven, at most as many as can be
+    strikes: dict[str, int] = Field(default_factory=dict)  # by host: failures that were forgiven
+    deferrals: dict[str, int] = Field(default_factory=dict)  # by host: times that it had no place
+    remade: int = 0  # parts that were made again
     misses: int = 0  # checks in a row that got no answer
     backend: str | None = None
     ticket: Ticket | None = None
@@ -192,16 +192,27 @@ class Job(Frozen):
             strikes={**self.strikes, host: held}, backend=None, ticket=None, message=again
         )
 
-    def put_off(self) -> Self:
-        """The host had no place free, and no other is left: the attempt was none, and nobody's fault."""
-        return self.but(backend=None, ticket=None, message="Waiting for a free place at the model")
+    def put_off(self, code: str, detail: str) -> Self:
+        """The host is well and cannot take it yet: nobody's fault, and told once, however often it is so."""
+        host = self.backend or ""
+        last = next((trial for trial in reversed(self.trials) if trial.backend == host), None)
+        told = self if last is not None and last.code == code else self.tried(host, code, detail)
+        deferrals = {**self.deferrals, host: self.deferrals.get(host, 0) + 1}
+        waiting = "Waiting for a free place at the model"
+        return told.but(deferrals=deferrals, backend=None, ticket=None, message=waiting)
+
+    def unmade(self, why: str) -> Self:
+        """The part before cannot be gone on from: it is made again."""
+        return self.but(parts=self.parts[:-1], remade=self.remade + 1).struck("segment_unusable", why)
 
     def kept(self, part: Part) -> Self:
         """A segment is there: the next begins anew, and what its host was forgiven is forgotten."""
-        others = {host: count for host, count in self.strikes.items() if host != self.backend}
-        return self.but(
-            parts=(*self.parts, part), strikes=others, backend=None, ticket=None, segment=None, misses=0
+        strikes, deferrals = (
+            {host: count for host, count in counts.items() if host != self.backend}
+            for counts in (self.strikes, self.deferrals)
         )
+        done = self.but(parts=(*self.parts, part), strikes=strikes, deferrals=deferrals)
+        return done.but(backend=None, ticket=None, segment=None, misses=0)
 
     def completed(self, audio: Audio, mastering_s: float, model_s: float, now: datetime) -> Self:
         return self.but(

@@ -1,7 +1,8 @@
 """Which host of its model's chain gets a job next, and what it is asked to make.
 
-In the chain's order: who is not struck out, can make it, and is not being left alone. Must not know how a
-host is asked, or what it answers.
+In the chain's order: who is not struck out, can make it, and is not being left alone. Who is well and has no
+place is asked three times, then after all others, and so on by turns. Must not know how a host is asked, or
+what it answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,9 +43,11 @@ class Routing:
         reason = f" The last one said: {job.trials[-1].detail}" if job.trials else ""
         return job.failed("no_backend_available", f"No host could make this music.{reason}", now)
 
-    def only(self, job: Job) -> bool:
-        """Whether no other host than the job's is left to it."""
-        return set(self._left(job)) <= {job.backend}
+    def following(self, job: Job) -> str | None:
+        """The host that is next, of those that are in good order."""
+        able = [host for host in self._left(job) if self._segment(job, host) is not None]
+        states = self.breakers.states(able)
+        return next((host for host in able if states[host] is Breaker.CLOSED), None)
 
     def rest(self, job: Job) -> float:
         """Seconds until one of the hosts that are left may be asked again."""
@@ -53,7 +56,8 @@ class Routing:
 
     def _left(self, job: Job) -> list[str]:
         chain = self.chains.get(job.piece.model, ())
-        return [host for host in chain if job.strikes.get(host, 0) < STRIKES]
+        left = [host for host in chain if job.strikes.get(host, 0) < STRIKES]
+        return sorted(left, key=lambda host: job.deferrals.get(host, 0) // STRIKES)
 
     def _segment(self, job: Job, host: str) -> Segment | None:
         """What the host would make; None when it cannot, or is not there at all."""

@@ -35,9 +35,9 @@ class Functions:
         """As a process that has just started sees it."""
         return Breakers(self.ledger, self.time, POLICY).states(["host"])["host"]
 
-    def fail(self, times: int = 3, breakers: Breakers | None = None) -> None:
+    def fail(self, times: int = 3, breakers: Breakers | None = None, probe: bool = False) -> None:
         for _ in range(times):
-            (breakers or self.one).failed("host", "cold", f"work-{next(self.works)}")
+            (breakers or self.one).failed("host", "cold", f"work-{next(self.works)}", probe)
 
 
 def test_a_host_that_fails_too_often_is_left_alone_by_everybody():
@@ -99,7 +99,7 @@ def test_a_probe_that_succeeds_ends_the_rest():
     functions.time.pass_by(30)
     functions.one.admits("host", "job-1")
 
-    functions.one.succeeded("host")
+    functions.one.succeeded("host", probe=True)
 
     assert functions.state is CLOSED
     functions.time.pass_by(POLICY.fresh)
@@ -112,7 +112,7 @@ def test_a_probe_that_fails_begins_a_longer_rest():
     functions.time.pass_by(30)
     functions.one.admits("host", "job-1")
 
-    functions.fail(1)
+    functions.fail(1, probe=True)
 
     functions.time.pass_by(59)
     assert functions.state is OPEN
@@ -135,16 +135,64 @@ def test_a_success_while_it_rests_is_of_work_begun_before_and_changes_nothing():
     functions = Functions()
     functions.fail()
 
-    functions.one.succeeded("host")
+    functions.one.succeeded("host", probe=True)
 
     assert functions.state is OPEN
+
+
+@pytest.mark.parametrize("tell", [lambda f: f.fail(9), lambda f: f.one.succeeded("host")])
+def test_after_its_rest_nothing_counts_but_how_the_probe_fares(tell):
+    functions = Functions()
+    functions.fail()
+    functions.time.pass_by(30)
+    functions.one.admits("host", "job-1")
+
+    tell(functions)
+
+    assert functions.state is HALF_OPEN
+
+
+def test_a_probe_whose_failure_is_told_again_and_again_opens_the_breaker_once():
+    functions = Functions()
+    functions.fail()
+    for _ in range(4):
+        functions.time.pass_by(POLICY.longest_rest + 1)
+        functions.one.failed("host", "silent", "the-probe-1", probe=True)
+
+    assert functions.told.count("BreakersOpened") == 2
+
+
+def test_a_probe_that_shows_nothing_makes_room_for_another():
+    functions = Functions()
+    functions.fail()
+    functions.time.pass_by(30)
+    functions.one.admits("host", "job-1")
+
+    functions.other.release("host", "job-2")
+    assert not functions.other.admits("host", "job-2"), "the probe is another job's"
+    functions.one.release("host", "job-1")
+
+    assert functions.other.admits("host", "job-2")
+    assert functions.state is HALF_OPEN
+
+
+def test_a_process_that_has_not_heard_of_the_recovery_does_not_undo_it():
+    functions = Functions()
+    functions.fail()
+    functions.time.pass_by(30)
+    functions.one.states(["host"])
+    functions.other.succeeded("host", probe=True)
+
+    functions.fail(1, functions.one, probe=True)
+
+    assert functions.state is CLOSED
 
 
 def test_a_host_that_falters_again_soon_rests_longer_and_has_all_its_failures_before_it():
     functions = Functions()
     functions.fail()
     functions.time.pass_by(30)
-    functions.one.succeeded("host")
+    functions.one.succeeded("host", probe=True)
 
     functions.fail(2)
     assert functions.state is CLOSED
@@ -157,7 +205,7 @@ def test_a_host_that_falters_again_soon_rests_longer_and_has_all_its_failures_be
 def test_no_rest_is_longer_than_the_longest():
     functions = Functions()
     for _ in range(12):
-        functions.fail()
+        functions.fail(probe=True)
         functions.time.pass_by(POLICY.longest_rest)
 
     assert functions.state is HALF_OPEN
@@ -208,7 +256,7 @@ def test_what_happens_is_told_to_the_operator():
 
     functions.fail()
     functions.time.pass_by(30)
-    functions.one.succeeded("host")
+    functions.one.succeeded("host", probe=True)
 
     assert functions.told == ["BackendFailures"] * 3 + ["BreakersOpened", "BreakersClosed"]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lambdas.core.conducting import REMAKES
 from lambdas.core.errors import UnusableAudio
 from lambdas.core.jobs import Job, Status
 from lambdas.core.ports import Failed, Finished, Running
@@ -128,6 +129,24 @@ def test_a_segment_that_cannot_be_gone_on_from_is_made_again():
 
     assert [trial.code for trial in job.trials] == ["segment_unusable"]
     assert [work.piece.seed for work in world.hosts["first"].works] == [7, 7, seed(7, 1)]
+
+
+def test_a_piece_whose_segments_can_never_be_gone_on_from_fails_before_it_costs_much():
+    world = world_of_segments()
+
+    def spoil() -> None:
+        raise UnusableAudio("Nothing but noise.")
+
+    world.wire.always["preparing.prepare"] = spoil
+
+    (job_id,) = world.submit(LONG)
+    world.run()
+
+    assert settled(world) == [Status.FAILED]
+    fault = world.job(job_id).fault
+    assert fault is not None
+    assert (fault.code, world.hosts["first"].starts.total()) == ("segment_unusable", REMAKES + 1)
+    assert "Nothing but noise." in fault.detail
 
 
 def test_a_piece_that_cannot_be_continued_is_for_a_host_that_makes_it_at_once():

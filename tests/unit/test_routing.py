@@ -1,12 +1,16 @@
 """Which host gets a job: the chain's order, who is left alone, who waits, and what its owner is told."""
 
+from datetime import timedelta
+
+import pytest
+
 from lambdas.core.breaking import Breaker, Policy
-from lambdas.core.errors import HostRefusal, PermanentError, TransientError, Unfit, Waking
+from lambdas.core.errors import HostRefusal, PermanentError, StoreFault, TransientError, Unfit, Waking
 from lambdas.core.jobs import Status
 from lambdas.core.ports import Failed, Finished, Running
 from lambdas.core.routing import RESTING
 from tests.fakes.stories import NOT_NOW
-from tests.fakes.world import World, settled
+from tests.fakes.world import OWNER, World, settled
 
 TOUCHY = Policy(failures=1, rest=40)
 DOWN = TransientError("unreachable", "Nobody answers.")
@@ -135,6 +139,72 @@ def test_a_host_that_is_not_paid_is_left_alone():
         ("BackendFailures", {"backend": "first", "code": "http_402"}),
         ("BreakersOpened", {"backend": "first"}),
     ]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [PermanentError("refused", "Not this."), Unfit("not_hosted", "No."), StoreFault("upload_failed", "No.")],
+)
+def test_a_probe_that_shows_nothing_of_the_host_makes_room_for_the_next_at_once(shown):
+    world = World("first", policy=TOUCHY)
+    world.hosts["first"].refusals = (DOWN, shown)
+    ids = [*world.submit(key="one"), *world.submit(key="two")]
+
+    world.run()
+
+    ends = [world.job(job_id).completed_at or world.time.now for job_id in ids]
+    assert max(ends) - world.job(ids[0]).created_at < timedelta(seconds=2 * TOUCHY.rest)
+    assert world.hosts["first"].starts.total() >= 3
+
+
+def test_a_probe_that_is_canceled_makes_room_for_the_next():
+    world = World("first", policy=TOUCHY)
+    world.hosts["first"].refusals = (DOWN,)
+    submitted(world, "one")
+    world.hosts["first"].answers = (Running(0.5, check_after=20), Finished())
+    world.breakers.failed("first", "unreachable", "another")
+    world.time.pass_by(TOUCHY.rest)
+    (probe,) = world.submit(key="two")
+    world.turn()
+
+    world.collection.cancel(probe, OWNER)
+    world.run()
+
+    assert world.breakers.admits("first", "another job")
+
+
+def test_a_no_to_what_was_asked_ends_the_rest_of_a_host_that_looked_at_it():
+    world = World("first", "second", policy=TOUCHY)
+    world.hosts["first"].refusals = (DOWN,)
+    world.hosts["first"].answers = (Failed("refused", "Not this prompt.", transient=False),)
+    submitted(world, "one")
+    world.time.pass_by(TOUCHY.rest)
+
+    submitted(world, "two")
+
+    assert world.breakers.states(["first"]) == {"first": Breaker.CLOSED}
+
+
+def test_what_our_own_bucket_does_is_no_fault_of_the_host():
+    world = World("first", "second", policy=TOUCHY)
+    world.hosts["first"].refusals = (StoreFault("input_unreachable", "The recording could not be read."),)
+    world.hosts["first"].answers = (StoreFault("upload_refused", "The store refused."), Finished())
+
+    job = world.job(submitted(world, "one"))
+
+    assert (job.status, job.backend, world.told) == (Status.COMPLETED, "first", [])
+    assert [trial.code for trial in job.trials] == ["input_unreachable"]
+
+
+def test_a_refusal_that_the_operator_must_mend_is_told_once_for_each_attempt():
+    world = World("first", "second")
+    world.hosts["first"].refusals = (HostRefusal("host_unauthorized", "Store a token."),) * 9
+
+    for key in ("one", "two"):
+        submitted(world, key)
+
+    about = {"backend": "first", "code": "host_unauthorized", "detail": "Store a token.", "attempt": "1"}
+    assert world.warned == [{**about, "job_id": job.job_id} for job in world.jobs.rows]
 
 
 def test_a_job_that_finds_out_that_a_host_is_still_down_is_not_struck_for_it():

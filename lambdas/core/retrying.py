@@ -1,0 +1,34 @@
+"""What becomes of a job whose attempt gave nothing: what is noted of its host, and how long it pauses.
+
+A host that fails is struck, and given up after three strikes. One that is well and has no place is put off,
+and never given up: it is asked again after the others, to the job's deadline. A pause is its host's own, so
+another one need not wait for it. Must not know who said what, or how a host is chosen.
+"""
+
+from collections.abc import Callable
+
+from lambdas.core.asking import Setback
+from lambdas.core.jobs import STRIKES, Job
+
+PATIENT = 5  # the pause before a host is asked again that has no place: grown to that after so many failures
+
+
+def without(job: Job, why: Setback) -> Job:
+    """The job without its attempt. A host that was known to fail is no fault of the job's."""
+    job = job.billed(why.cost_usd)
+    if why.ask == "later":
+        return job.put_off(why.code, why.detail)
+    strikes = STRIKES if why.ask == "elsewhere" else int(not why.expected)
+    return job.struck(why.code, why.detail, strikes)
+
+
+def pause(job: Job, why: Setback, following: str | None, wait: Callable[[int], float]) -> float:
+    """Seconds until the next attempt. `job`: with its attempt. `following`: the host that is next, if one is
+    in good order. `wait`: seconds after so many failures in a row."""
+    after, host = without(job, why), job.backend or ""
+    if following not in (None, host):
+        return wait(PATIENT) if following in after.deferrals else 0.0
+    if after.strikes.get(host) == STRIKES:
+        return 0.0
+    times = (after.deferrals if why.ask == "later" else after.strikes).get(host, 0)
+    return max(wait(min(max(1, times), PATIENT)), why.pause)
