@@ -84,7 +84,7 @@ class SongStudio:
         request = invocation.request(
             self.engine.model.config.codec.frame_rate,
             recording=None if melody else sound,
-            melody=sound.mean(axis=0) if melody and sound is not None else None,
+            melody=sound[0] if melody and sound is not None else None,
         )
         return Song(invocation, self.engine.play(request), self.engine, began)
 
@@ -92,4 +92,4 @@ class SongStudio:
         if audio is None:
             return None
         data = transfer.get(str(audio.url), "the input audio")
-        return read_wav(data, self.engine.model.config.codec.rate, MAX_SECONDS)
+        return read_wav(data, self.engine.model.config.codec.rate, MAX_SECONDS, mono=audio.role == "melody")

@@ -87,7 +87,7 @@ class TrackStudio:
         if track.end_time is not None:
             seconds = min(seconds, track.end_time - track.start_time)
         try:
-            sound = read_wav(data, rate, seconds, track.start_time).mean(axis=0)
+            sound = read_wav(data, rate, seconds, track.start_time, mono=True)[0]
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         samples = round(invocation.duration * rate)

@@ -3,6 +3,7 @@
 Knows HTTP as a client. Must not know what the files hold. No redirects: an address means itself.
 """
 
+import io
 import time
 from typing import Any
 
@@ -23,12 +24,12 @@ class TransferError(Exception):
 def get(url: str, what: str) -> bytes:
     """The file at an address, as it is sent. Raises TransferError."""
     until = time.monotonic() + PATIENCE
-    data = bytearray()
+    data = io.BytesIO()
     try:
         with _ask("GET", url, TRIES) as answer:
             while piece := answer.read1(PIECE):
-                data += piece
-                if len(data) > MAX_BYTES:
+                data.write(piece)
+                if data.tell() > MAX_BYTES:
                     raise TransferError(f"{what} has more than {MAX_BYTES >> 20} MB")
                 if time.monotonic() > until:
                     raise TransferError(f"{what} comes too slowly")
@@ -37,7 +38,7 @@ def get(url: str, what: str) -> bytes:
         raise TransferError(f"{what} could not be fetched") from error
     if answer.status != 200:
         raise TransferError(f"{what} could not be fetched: the answer was {answer.status}")
-    return bytes(data)
+    return data.getvalue()
 
 
 def put(url: str, data: bytes, content_type: str, what: str, tries: int = TRIES) -> None:

@@ -1,11 +1,16 @@
 """Input sounds: any WAV, at the model's rate."""
 
+import contextlib
 import io
+import tracemalloc
 import wave
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from model_container.engine import resampling
 from model_container.engine.resampling import resample
 from model_container.server.sounds import read_wav
 
@@ -57,6 +62,74 @@ def test_what_the_rate_cannot_hold_is_left_out() -> None:
 
 def test_only_so_many_seconds_are_taken() -> None:
     assert read_wav(written(tones(32000), 32000, 2), 32000, 0.25).shape == (2, 8000)
+
+
+def test_two_channels_become_one_before_anything_else() -> None:
+    sound = tones(48_000)
+
+    read = read_wav(written(sound, 48_000, 2), 32_000, 10, mono=True)
+
+    assert read.shape == (1, 16_000)
+    np.testing.assert_allclose(read[:, 800:-800], tones(32_000).mean(axis=0)[None, 800:-800], atol=1e-4)
+
+
+@pytest.mark.parametrize(("source", "target"), [(48_000, 32_000), (44_100, 24_000), (7, 3), (3, 7)])
+def test_a_long_sound_is_the_same_in_blocks(
+    source: int, target: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = np.random.default_rng(0).standard_normal((2, 40_001), np.float32)
+    monkeypatch.setattr(resampling, "BLOCK", 10**9)
+    at_once = resample(sound, source, target)
+
+    monkeypatch.setattr(resampling, "BLOCK", 1)
+    in_blocks = resample(sound, source, target)
+
+    assert at_once.std() > 0.5
+    np.testing.assert_allclose(in_blocks, at_once, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rate", "seconds", "mono"), [(192_000, 20, False), (48_000, 60, True)])
+def test_reading_takes_little_more_memory_than_what_goes_in_and_comes_out(
+    rate: int, seconds: int, mono: bool
+) -> None:
+    data = written(np.zeros((2, rate * seconds)), rate, 2)
+
+    tracemalloc.start()
+    sound = read_wav(data, 32_000, 300, mono=mono)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sound.shape == (1 if mono else 2, 32_000 * seconds)
+    assert peak < len(data) + sound.nbytes + (48 << 20)
+
+
+@given(place=st.integers(0, 43), value=st.binary(min_size=1, max_size=8))
+@example(place=34, value=(40).to_bytes(2, "little"))
+@example(place=34, value=(64).to_bytes(2, "little"))
+@example(place=24, value=bytes(4))
+def test_a_header_of_any_kind_is_read_or_refused(place: int, value: bytes) -> None:
+    data = bytearray(written(tones(8000, 0.01), 8000, 2))
+    data[place : place + len(value)] = value
+
+    with contextlib.suppress(ValueError):
+        assert np.isfinite(read_wav(bytes(data), 8000, 1)).all()
+
+
+@pytest.mark.parametrize("bits", [40, 64])
+def test_samples_wider_than_32_bits_are_refused(bits: int) -> None:
+    data = bytearray(written(tones(8000), 8000, 2))
+    data[34:36] = bits.to_bytes(2, "little")
+
+    with pytest.raises(ValueError, match=f"{bits} bits"):
+        read_wav(bytes(data), 8000, 1)
+
+
+def test_a_rate_of_zero_is_refused() -> None:
+    data = bytearray(written(np.zeros((1, 0)), 8000, 2))
+    data[24:28] = bytes(4)
+
+    with pytest.raises(ValueError, match="0 Hz"):
+        read_wav(bytes(data), 8000, 1)
 
 
 @pytest.mark.parametrize("data", [b"", b"la la la", written(tones(8000), 8000, 2)[:30]])
