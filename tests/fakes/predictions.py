@@ -15,26 +15,7 @@ BOOT = 20.0  # seconds before a machine is there
 PACE = 1.5  # seconds of computing per second of audio
 RATE = 32_000  # Hz
 
-FIELDS = {"version", "input", "stream", "webhook", "webhook_events_filter"}
-EVENTS = {"start", "output", "logs", "completed"}
 EDITIONS = ("stereo-melody-large", "stereo-large", "melody-large", "large")
-INPUTS: Mapping[str, type | tuple[type, ...] | tuple[str, ...]] = {
-    "model_version": EDITIONS,
-    "prompt": str,
-    "input_audio": str,
-    "duration": int,
-    "continuation": bool,
-    "continuation_start": int,
-    "continuation_end": int,
-    "multi_band_diffusion": bool,
-    "normalization_strategy": ("loudness", "clip", "peak", "rms"),
-    "top_k": int,
-    "top_p": (int, float),
-    "temperature": (int, float),
-    "classifier_free_guidance": int,
-    "output_format": ("wav", "mp3"),
-    "seed": int,
-}
 
 
 @dataclass
@@ -105,29 +86,6 @@ def _tone(seed: int, channels: int, frames: int) -> bytes:
     up, down = ((level.to_bytes(2, "little", signed=True) * channels) * half for level in (8000, -8000))
     cycle = up + down
     return (cycle * (frames * 2 * channels // len(cycle) + 1))[: frames * 2 * channels]
-
-
-def wrong(asked: Mapping[str, Any]) -> str | None:
-    """What of a request does not follow the published schema."""
-    if set(asked) - FIELDS or not {"version", "input"} <= set(asked):
-        return "- the body has other fields than the schema"
-    if not str(asked.get("webhook", "https://")).startswith("https://"):
-        return "- webhook must be an HTTPS URL"
-    if set(asked.get("webhook_events_filter", ())) - EVENTS:
-        return "- webhook_events_filter: no such event"
-    return next(
-        (f"- input.{name}: not valid" for name, value in asked["input"].items() if not _fits(name, value)),
-        None,
-    )
-
-
-def _fits(name: str, value: object) -> bool:
-    kind = INPUTS.get(name)
-    if kind is None:
-        return False
-    if isinstance(kind, tuple) and isinstance(kind[0], str):
-        return value in kind
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def raised(inputs: Mapping[str, Any], recordings: Mapping[str, float]) -> str | None:

@@ -1,14 +1,14 @@
 """Replicate behind real HTTP, as its OpenAPI document and its guides describe it, on a clock of the test's.
 
-Predictions: https://api.replicate.com/openapi.json (predictions.create, .get, .cancel). Webhooks:
+Predictions: https://api.replicate.com/openapi.json (predictions.create, .get, .cancel), which every request
+and every answer is held to (tests/fakes/published.py). Webhooks:
 https://replicate.com/docs/topics/webhooks/verify-webhook.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.message import Message
 from typing import Any
 
@@ -18,7 +18,8 @@ from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.ports import Clock
 from lambdas.core.signing import secrets_in, sign
 from tests.fakes.loopback import Answer, Loopback
-from tests.fakes.predictions import BOOT, PACE, Prediction, logs, raised, seconds_of, wav, wrong
+from tests.fakes.predictions import BOOT, PACE, Prediction, logs, raised, seconds_of, wav
+from tests.fakes.published import operation, seconds, true, wrong
 
 TOKEN = "r8_test"
 VERSION = "671ac645ce5e552cc63a54a2bbff63fcf798043055d2dac5fc9e36a837eedcfb"
@@ -47,10 +48,12 @@ class Replicate(Loopback):
         self.output: object = None  # said instead of the file's address, when not None
         self.seen = Counter[str]()  # by method and first step of the path
         self.headers: list[Mapping[str, str]] = []
+        self.paths: list[tuple[str, str]] = []  # with their methods
         self.before_sending: Callable[[], object] = lambda: None  # when an answer is made
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         self.headers.append({name.lower(): value for name, value in headers.items()})
+        self.paths.append((method, target))
         said = self._answer(method, target, self.headers[-1], body)
         self.before_sending()
         return said
@@ -65,16 +68,17 @@ class Replicate(Loopback):
             return problem(401, "Unauthenticated", "You did not pass a valid authentication token")
         if area == "files":
             return self._file(path.split("/")[2])
-        if (method, path) == ("POST", "/v1/predictions"):
+        asked = operation(method, path)
+        if asked == "predictions.create":
             return self._create(headers, json.loads(body))
-        id, _, act = path.removeprefix("/v1/predictions/").partition("/")
-        if id not in self.predictions or (method, act) not in (("GET", ""), ("POST", "cancel")):
+        id = path.removeprefix("/v1/predictions/").partition("/")[0]
+        if asked is None or id not in self.predictions:
             return problem(404, "Not found", "Not found")
-        if act:
+        if asked == "predictions.cancel":
             self._cancel(self.predictions[id])
         return Answer(body=json.dumps(self.told(id)).encode())
 
-    def told(self, id: str) -> dict[str, object]:
+    def told(self, id: str) -> Mapping[str, Any]:
         """The prediction as predictions.get answers it."""
         prediction, now = self.predictions[id], self.clock()
         end, how = prediction.end()
@@ -82,7 +86,7 @@ class Replicate(Loopback):
         removed = status in ENDED and now >= end + KEPT
         began = now >= prediction.started and end >= prediction.started
         computed = (min(now, end) - prediction.started).total_seconds() if began else 0.0
-        return {
+        said = {
             "id": id,
             "model": "meta/musicgen",
             "version": prediction.asked["version"],
@@ -93,12 +97,11 @@ class Replicate(Loopback):
             "error": prediction.error if status == "failed" else None,
             "source": "api",
             "status": status,
-            "created_at": prediction.created.isoformat(),
-            "started_at": prediction.started.isoformat() if began else None,
-            "completed_at": end.isoformat() if status in ENDED else None,
-            "metrics": {"predict_time": computed} if status in ENDED and status != "aborted" else {},
-            "urls": {"get": f"{self.url}/v1/predictions/{id}", "web": f"https://replicate.com/p/{id}"},
+            "urls": self._urls(id),
+            **_moments(prediction, began, end if status in ENDED else None),
         }
+        metered = status in ENDED and status != "aborted"
+        return true(said | ({"metrics": {"predict_time": computed}} if metered else {}))
 
     def webhook(self, id: str, secret: str = WEBHOOK_SECRET) -> tuple[dict[str, str], bytes]:
         """The request that tells of a prediction's end: its headers and its body."""
@@ -112,15 +115,13 @@ class Replicate(Loopback):
         }, body
 
     def _create(self, headers: Mapping[str, str], asked: dict[str, Any]) -> Answer:
-        if fault := wrong(asked):
+        if fault := wrong(asked, headers):
             return problem(422, "Input validation failed", fault)
         if asked["version"] != VERSION:
             detail = "The specified version does not exist (or perhaps you don't have permission to use it?)"
             return problem(422, "Invalid version or not permitted", detail)
         now, after = self.clock(), headers.get("cancel-after")
-        if after is not None and not re.fullmatch(r"\d+s", after):
-            return problem(422, "Invalid header", "Cancel-After is no duration")
-        deadline = None if after is None else now + timedelta(seconds=int(after[:-1]))
+        deadline = None if after is None else now + timedelta(seconds=seconds(after))
         id = f"{len(self.predictions) + 1:026d}"
         url = asked["input"].get("input_audio")
         recording = self.fetch(url) if url else None
@@ -130,6 +131,10 @@ class Replicate(Loopback):
         given = recording if asked["input"].get("continuation") else None
         self.predictions[id] = Prediction(id, asked, now, deadline, self.boot, self.pace, None, error, given)
         return Answer(201, json.dumps(self.told(id)).encode())
+
+    def _urls(self, id: str) -> dict[str, str]:
+        here = f"{self.url}/v1/predictions/{id}"
+        return {"get": here, "cancel": f"{here}/cancel", "web": f"https://replicate.com/p/{id}"}
 
     def _cancel(self, prediction: Prediction) -> None:
         if self.clock() < prediction.end()[0]:
@@ -143,6 +148,17 @@ class Replicate(Loopback):
             return Answer(404)
         audio = wav(self.predictions[id])
         return Answer(200, audio, {"Content-Type": "audio/wav", "Content-Length": str(len(audio))})
+
+
+def _moments(prediction: Prediction, began: bool, end: datetime | None) -> dict[str, str]:
+    """Those that have come."""
+    moments = {
+        "created_at": prediction.created,
+        "started_at": prediction.started if began else None,
+        "completed_at": end,
+        "deadline": prediction.deadline,
+    }
+    return {name: moment.isoformat() for name, moment in moments.items() if moment is not None}
 
 
 def problem(status: int, title: str, detail: str, **more: object) -> Answer:
