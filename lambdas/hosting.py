@@ -38,19 +38,21 @@ def _sagemaker(settings: SageMakerSettings, bucket: str, clock: Clock) -> Backen
 
 def _acestep(settings: AceStepSettings, clock: Clock) -> Backend:
     from lambdas.aws import clients
-    from lambdas.aws.secrets import secret
+    from lambdas.aws.secrets import credential
     from lambdas.backends.acestep import AceStepBackend
     from lambdas.backends.upload import put
     from lambdas.core.models import ACE_STEP
     from lambdas.core.paces import pace
+    from lambdas.telemetry import Telemetry
 
     on = settings.hardware
+    warn = Telemetry("conductor").warn
     return AceStepBackend(
         url=settings.url,
         http=PoolManager(),
         put=put,
         clock=clock,
-        credentials=lambda: secret(clients.secrets(), settings.credentials_secret),
+        credentials=lambda: credential(clients.secrets(), settings.credentials_secret, "acestep", warn),
         usd_per_second=usd("modal", on, 1.0) if on else 0.0,
         expected_s=pace(ACE_STEP.id, "acestep", on) if on else ACE_STEP.work_per_second,
         planning=settings.planning,
@@ -59,14 +61,16 @@ def _acestep(settings: AceStepSettings, clock: Clock) -> Backend:
 
 def _replicate(settings: ReplicateSettings) -> Backend:
     from lambdas.aws import clients
-    from lambdas.aws.secrets import secret
+    from lambdas.aws.secrets import credential
     from lambdas.backends.replicate import ReplicateBackend
     from lambdas.backends.upload import put
+    from lambdas.telemetry import Telemetry
 
+    warn = Telemetry("conductor").warn
     return ReplicateBackend(
         version=settings.version,
         hardware=settings.hardware,
-        token=lambda: secret(clients.secrets(), settings.token_secret),
+        token=lambda: credential(clients.secrets(), settings.token_secret, "replicate", warn),
         http=PoolManager(),
         put=put,
         base_url=settings.base_url,

@@ -4,6 +4,11 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.core.errors import TransientError
+from lambdas.core.ports import Tell
+
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -12,6 +17,17 @@ KEPT = 300  # seconds: how long a secret that was replaced may still be used
 
 def secret(client: "SecretsManagerClient", name: str) -> str:
     return _read(client, name, int(time.monotonic() // KEPT))
+
+
+def credential(client: "SecretsManagerClient", name: str, host: str, warn: Tell) -> str:
+    """What a model's host is asked with. Raises TransientError, and tells the operator why, when it cannot be
+    read: then this host cannot be asked now."""
+    try:
+        return secret(client, name)
+    except (BotoCoreError, ClientError, KeyError) as error:
+        warn("SecretUnreadable", {"backend": host, "error": f"{type(error).__name__}: {error}"})
+        detail = "This deployment cannot read what it asks the host with at the moment."
+        raise TransientError("secret_unreadable", detail) from error
 
 
 @lru_cache(maxsize=16)

@@ -25,7 +25,7 @@ from lambdas.backends.acestep_result import (
 )
 from lambdas.backends.exchange import PATIENCE
 from lambdas.backends.wav import beginning
-from lambdas.core.errors import TransientError
+from lambdas.core.errors import StoreFault
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
 
@@ -119,9 +119,9 @@ class AceStepBackend:
         try:
             answer = self.http.request("GET", recording.url, redirect=False, retries=RETRIES, timeout=30.0)
         except urllib3.exceptions.HTTPError as error:
-            raise TransientError("input_unreachable", "The recording could not be read.") from error
+            raise StoreFault("input_unreachable", "The recording could not be read.") from error
         if answer.status != 200:
-            raise TransientError("input_refused", f"The recording could not be read ({answer.status}).")
+            raise StoreFault("input_refused", f"The recording could not be read ({answer.status}).")
         return answer.data
 
     def _finish(self, work: Work, song: Song) -> Finished | Failed:

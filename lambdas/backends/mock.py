@@ -20,7 +20,7 @@ from typing import ClassVar
 import urllib3
 
 from lambdas.backends.download import Download
-from lambdas.core.errors import PermanentError, TransientError, Unfit
+from lambdas.core.errors import PermanentError, StoreFault, TransientError, Unfit
 from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
 
@@ -56,7 +56,7 @@ def fetch(url: str) -> bytes:
     """A recording at an address that our own conductor made. Raises TransientError."""
     wav = Download(urllib3.PoolManager(), lambda _: True).wav(url, {})
     if wav is None:
-        raise TransientError("input_missing", "A recording could not be fetched.")
+        raise StoreFault("input_missing", "A recording could not be fetched.")
     return wav
 
 

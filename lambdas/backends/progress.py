@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 import urllib3
 
-from lambdas.core.errors import TransientError
+from lambdas.core.errors import StoreFault
 
 LARGEST = 64 << 10  # bytes
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
@@ -25,7 +25,7 @@ Look = Callable[[str], Seen | None]  # a presigned link → what lies there, Non
 
 
 def look(link: str) -> Seen | None:
-    """Raises TransientError; a link that is refused may have died with its signer's session."""
+    """Raises StoreFault; a link that is refused may have died with its signer's session."""
     try:
         answer = urllib3.request(
             "GET", link, timeout=TIMEOUT, retries=RETRIES, redirect=False, preload_content=False
@@ -33,11 +33,11 @@ def look(link: str) -> Seen | None:
         body = answer.read(LARGEST + 1)
         answer.release_conn()
     except urllib3.exceptions.HTTPError as error:
-        raise TransientError("progress_unreadable", "The store of progress does not answer.") from error
+        raise StoreFault("progress_unreadable", "The store of progress does not answer.") from error
     if answer.status == 404:
         return None
     if answer.status != 200 or len(body) > LARGEST:
-        raise TransientError("progress_unreadable", f"The progress cannot be read ({answer.status}).")
+        raise StoreFault("progress_unreadable", f"The progress cannot be read ({answer.status}).")
     return Seen(body, _age(answer.headers))
 
 

@@ -21,8 +21,15 @@ def test_an_event_is_a_metric_by_what_it_concerns(capsys: pytest.CaptureFixture[
     (metric,) = [line for line in lines if "_aws" in line]
     told = metric["_aws"]["CloudWatchMetrics"][0]
     assert (told["Namespace"], metric["BackendFailures"]) == (NAMESPACE, [1.0])
-    assert set(told["Dimensions"][0]) >= {"backend", "code"}
+    assert [set(by) for by in told["Dimensions"]] == [{"backend", "code"}], "alarms are set on exactly these"
     assert (metric["backend"], metric["code"]) == ("container", "unreachable")
+
+
+def test_what_an_operator_may_have_to_mend_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    Telemetry("mending").warn("HostRefuses", {"backend": "replicate", "code": "host_unpaid"})
+
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["message"], line["backend"]) == ("WARNING", "HostRefuses", "replicate")
 
 
 def store(link: str) -> None:

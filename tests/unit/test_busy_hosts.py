@@ -102,7 +102,7 @@ def test_the_pauses_at_a_host_that_does_not_say_when_to_come_again_grow_to_half_
             asked.append(world.time.now)
 
     pauses = [(later - before).total_seconds() for before, later in pairwise(asked)]
-    assert pauses == [1.5, 3.0, 6.0, 12.0, 24.0, 24.0, 24.0]
+    assert pauses == [2.0, 3.0, 6.0, 12.0, 24.0, 24.0, 24.0]
 
 
 @WELL

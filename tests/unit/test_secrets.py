@@ -1,11 +1,48 @@
-"""A secret is read once, and again when it may have been replaced."""
+"""A secret is read once, and again when it may have been replaced; without it a host cannot be asked."""
 
 import time
 from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from lambdas.aws import clients
 from lambdas.aws.secrets import KEPT, secret
+from lambdas.core.errors import TransientError
+from lambdas.core.works import Work
+from lambdas.hosting import hosts
+from lambdas.settings import AceStepSettings, ConductorSettings, ReplicateSettings
+from lambdas.telemetry import Telemetry
+from tests.fakes.examples import PIECE
+
+NOBODY = "https://127.0.0.1:1"
+SETTINGS = ConductorSettings(
+    stage="test",
+    jobs_table="jobs",
+    ledger_table="ledger",
+    audio_bucket="audio",
+    jobs_queue_url="https://jobs",
+    deliveries_queue_url="https://deliveries",
+    provenance_secret="provenance",
+    chains={},
+    redelivery_seconds=4,
+    replicate=ReplicateSettings(version="0" * 64, hardware="t4", base_url=NOBODY, token_secret="token"),
+    acestep=AceStepSettings(url=NOBODY, credentials_secret="keys"),
+)
+WORK = Work("job-1-1", 1, PIECE.but(model="musicgen-large"), NOBODY, NOBODY, NOBODY)
+FORBIDDEN = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "Not you."}}, "GetSecretValue")
+
+
+class Closed:
+    """A vault that gives nothing away."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803
+        raise self.error
 
 
 class Vault:
@@ -30,3 +67,23 @@ def test_secrets_are_told_apart() -> None:
     vault = Vault()
 
     assert secret(vault, "one") != secret(vault, "two")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error", [FORBIDDEN, EndpointConnectionError(endpoint_url=NOBODY), KeyError("SecretString")]
+)
+@pytest.mark.parametrize("host", ["replicate", "acestep"])
+def test_a_host_whose_secret_cannot_be_read_cannot_be_asked_now_and_the_operator_hears_why(
+    host: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[Mapping[str, str]] = []
+    monkeypatch.setattr(clients, "secrets", lambda: Closed(error))
+    monkeypatch.setattr(Telemetry, "warn", lambda _, name, why: warned.append(why))
+    backend = hosts(SETTINGS, lambda: datetime.now(UTC))[host]
+
+    with pytest.raises(TransientError) as caught:
+        backend.start(WORK)
+
+    assert caught.value.code == "secret_unreadable"
+    assert [why["backend"] for why in warned] == [host]
+    assert type(error).__name__ in warned[0]["error"]

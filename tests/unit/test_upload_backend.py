@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from lambdas.backends import upload
-from lambdas.core.errors import TransientError
+from lambdas.core.errors import StoreFault
 
 
 class Busy(BaseHTTPRequestHandler):
@@ -35,7 +35,7 @@ def test_a_store_that_is_busy_puts_nobody_to_sleep(busy: str, monkeypatch: pytes
     slept: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
 
-    with pytest.raises(TransientError, match="503"):
+    with pytest.raises(StoreFault, match="503"):
         upload.put(busy, b"RIFF")
 
     assert sum(slept) == 0
