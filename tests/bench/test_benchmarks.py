@@ -25,6 +25,7 @@ JOBS = {
     "usd_per_job",
     "usd_per_job_total",
 }
+SONG = {"port_calls", "aws_calls", "steps", "core_ms", "lambda_ms", "usd"}
 LOAD = {"submitted", "refused", "completed", "lost", "doubled", "p95_s"}
 STAGES = {"compose", "decode", "analyse", "level", "wav", "flac", "mp3", "ogg", "sign", "peaks", "master"}
 
@@ -75,7 +76,21 @@ def test_every_stage_of_a_song_is_measured() -> None:
     assert all(low <= median <= high for median, low, high in (song[stage] for stage in STAGES))
 
 
-@pytest.mark.parametrize("name", ["service", "load", "audio"])
+def test_a_chain_of_hosts_is_weighed_by_the_song_and_by_the_day() -> None:
+    figures = bench("chain", "--quick")
+
+    for song in (figures["overhead_30_s"], figures["overhead_300_s"]):
+        assert song["at_once"].keys() == song["chain"].keys() >= SONG
+        assert 0 < song["at_once"]["aws_calls"] < song["chain"]["aws_calls"] < song["chain"]["port_calls"]
+    assert figures["overhead_300_s"]["chain"]["steps"] > figures["overhead_30_s"]["chain"]["steps"]
+    naive, alone, fallback, chain = (figures["day"][name] for name in ("naive", "alone", "fallback", "chain"))
+    assert naive["completed_share"] < fallback["completed_share"] == chain["completed_share"] == 1
+    assert chain["calls_into_the_void"] < fallback["calls_into_the_void"]
+    assert naive["opened"] == fallback["opened"] == 0 < min(alone["opened"], chain["opened"])
+    assert set(naive["by_host"]) == {"sagemaker"} < set(chain["by_host"])
+
+
+@pytest.mark.parametrize("name", ["service", "load", "audio", "chain"])
 def test_a_benchmark_explains_itself(name: str) -> None:
     told = subprocess.run(
         [sys.executable, "-m", f"bench.{name}", "--help"],
