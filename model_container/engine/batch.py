@@ -4,7 +4,7 @@ Knows slots and turns. Must not know threads, queues to the outside, or how a so
 
 Songs wait in line for a slot. One that holds a slot is first prefilled, a piece each round, while the others
 go on; then it gets a column each round like them. A song of several windows goes to the end of the line after
-each of them if others wait, so that long pieces share the slots with short ones.
+each of them, so that long pieces share the slots with short ones.
 """
 
 import logging
@@ -52,6 +52,7 @@ class Batch:
         self._model = model
         self._line: deque[tuple[Song, Listener]] = deque()
         self._turns: dict[int, _Turn] = {}
+        self._resting: list[_Turn] = []  # without a slot, while their last sound is perhaps still being made
         self.rounds = 0
         self.columns = 0  # of all songs; a round of n songs makes n
 
@@ -61,7 +62,7 @@ class Batch:
 
     @property
     def running(self) -> int:
-        return len(self._turns)
+        return len(self._turns) + len(self._resting)
 
     def position(self, listener: Listener) -> int | None:
         """The place in the line, from 1, of a song that waits for its first slot or its next."""
@@ -75,16 +76,20 @@ class Batch:
         """One round. False if there was nothing to do."""
         self._drop_stopped()
         self._admit()
-        if not self._turns:
+        resting, self._resting = self._resting, []
+        if not (self._turns or resting):
             return False
         self._prefill()
         ready = [turn for _, turn in sorted(self._turns.items()) if turn.prefilling is None]
         if ready:
             self._decode(ready)
+        for turn in resting:  # now that the next columns are under way
+            self._hear_out(turn)
         return True
 
     def _drop_stopped(self) -> None:
         self._line = deque((song, listener) for song, listener in self._line if not listener.stopped())
+        self._resting = [turn for turn in self._resting if not turn.listener.stopped()]
         for turn in list(self._turns.values()):
             if turn.listener.stopped():
                 self._leave(turn)
@@ -137,15 +142,21 @@ class Batch:
     def _listen(self, turn: _Turn) -> None:
         sound = turn.song.listen(turn.window)
         turn.listener.hear(sound, turn.song.made)
-        if not turn.window.codes.done:
+        if turn.window.codes.done:
+            self._leave(turn)
+            self._resting.append(turn)
+
+    def _hear_out(self, turn: _Turn) -> None:
+        try:
+            turn.listener.hear(turn.song.rest(), turn.song.made)
+        except Exception as error:
+            logger.exception("a song failed")
+            turn.listener.end(error)
             return
-        self._leave(turn)
         if turn.song.done:
             turn.listener.end(None)
-        elif self._line:
-            self._line.append((turn.song, turn.listener))
         else:
-            self._seat(turn.song, turn.listener, turn.window.slot)
+            self._line.append((turn.song, turn.listener))
 
     def _fail(self, turns: list[_Turn], error: Exception) -> None:
         logger.error("songs failed", exc_info=error)

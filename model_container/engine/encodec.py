@@ -3,8 +3,11 @@
 Knows the packed codec graphs and how much of a piece's edges to drop. Must not know how codes are made.
 """
 
+from collections import deque
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -20,6 +23,37 @@ CONTEXT = 4  # frames that the convolutions reach to each side, and a little mor
 MIN_FRAMES = 4  # shorter signals cannot be reflected at their ends
 
 
+class Pending(Protocol):
+    """Sound that is perhaps still being made."""
+
+    def ready(self) -> bool: ...
+
+    def array(self) -> FloatArray:
+        """[channels, samples]; waits until it is there."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A `Pending` that is not."""
+
+    sound: FloatArray
+
+    def ready(self) -> bool:
+        return True
+
+    def array(self) -> FloatArray:
+        return self.sound
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a chunk leaves to the next one of its stream, as its codec keeps it."""
+
+    features: Any  # [channels, width, CONTEXT or fewer], from before what was sounded, and those after it
+    state: Any
+
+
 class Codec:
     """Decodes and encodes one channel, or several as a batch. Streams and threads may share it."""
 
@@ -30,7 +64,7 @@ class Codec:
         self._lstm, self._sound = self._open("lstm"), self._open("sound")
 
     @cached_property
-    def _features(self) -> ort.InferenceSession:
+    def _encoder(self) -> ort.InferenceSession:
         """Opened by the first recording that is encoded, as most songs go on from none."""
         return self._open("features")
 
@@ -62,30 +96,38 @@ class Codec:
         summed: FloatArray = self._codebooks[books, split].sum(axis=0)
         return summed.transpose(0, 2, 1)
 
-    def features(
-        self, latents: FloatArray, keep: tuple[int, int], state: list[FloatArray]
-    ) -> list[FloatArray]:
-        """The features of frames `keep` of latents, after `state`, and the next state."""
-        names = [f"state_{part}_{i}" for i in range(self.config.lstm_layers) for part in "hc"]
-        nexts = [f"next_{part}_{i}" for i in range(self.config.lstm_layers) for part in "hc"]
-        inputs = {"latents": latents, "keep": np.array(keep), **dict(zip(names, state, strict=True))}
-        outputs: list[FloatArray] = self._lstm.run(["features", *nexts], inputs)
-        return outputs
+    def chunk(
+        self, latents: FloatArray, fresh: slice, sounding: slice, past: Past | None
+    ) -> tuple[Pending, Past]:
+        """Start on the next chunk of a stream; None is the past of its first.
 
-    def initial_state(self) -> list[FloatArray]:
-        width = self.config.filters * 2 ** len(self.config.ratios)
-        return [np.zeros((1, self.channels, width), np.float32) for _ in range(2 * self.config.lstm_layers)]
+        fresh: which of the latents' frames have no features yet. sounding: whose sound is wanted, counted
+        from the first frame of the past's features. → [channels, frames * hop], and the past of the next.
+        """
+        features, state = self._features(latents, fresh, past)
+        sound = self._sound.run(None, {"features": features})[0][:, 0]
+        hop, kept = self.config.hop, max(sounding.stop - CONTEXT, 0)
+        heard = sound[:, sounding.start * hop : sounding.stop * hop]
+        return Ready(heard), Past(features[:, :, kept:], state)
 
-    def sound(self, features: FloatArray) -> FloatArray:
-        sound: FloatArray = self._sound.run(None, {"features": features})[0]
-        return sound[:, 0]
+    def _features(
+        self, latents: FloatArray, fresh: slice, past: Past | None
+    ) -> tuple[FloatArray, list[FloatArray]]:
+        """Those of the past, then those of the fresh frames; and the LSTM's state after them."""
+        layers, width = self.config.lstm_layers, self.config.filters * 2 ** len(self.config.ratios)
+        state = past.state if past else [np.zeros((1, self.channels, width), np.float32)] * (2 * layers)
+        names = [f"{part}_{i}" for i in range(layers) for part in "hc"]
+        before = {f"state_{name}": value for name, value in zip(names, state, strict=True)}
+        inputs = {"latents": latents, "keep": np.array([fresh.start, fresh.stop]), **before}
+        features, *after = self._lstm.run(["features", *(f"next_{name}" for name in names)], inputs)
+        return np.concatenate([past.features, features], axis=2) if past else features, after
 
     def _piece(self, sound: FloatArray, start: int, frames: int) -> FloatArray:
         """Features of up to CHUNK frames from `start`, exact: computed with context and cut."""
         first, last = max(start - CONTEXT, 0), min(start + CHUNK + CONTEXT, frames)
         hop = self.config.hop
         piece = np.ascontiguousarray(sound[:, None, first * hop : last * hop])
-        features: FloatArray = self._features.run(None, {"sound": piece})[0]
+        features: FloatArray = self._encoder.run(None, {"sound": piece})[0]
         return features[:, :, start - first : min(start + CHUNK, frames) - first]
 
     def _quantize(self, latents: FloatArray) -> IntArray:
@@ -102,60 +144,60 @@ class Codec:
 class CodecStream:
     """One signal's frames in, its sound out as soon as it is final: a chunk, eight frames after its last.
 
-    The sound is that of the whole signal decoded at once, to rounding.
+    The sound is that of the whole signal decoded at once, to rounding. Nothing is waited for but in `rest`.
     """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._state = codec.initial_state()
+        self._past: Past | None = None
         self._latents = _Window()
-        self._features = _Window()
-        self._sounded = 0  # frames that have been given out as sound
-        self._ended = False
+        self._featured = 0  # frames that have features
+        self._sounded = 0  # frames whose sound has been started
+        self._started: deque[Pending] = deque()
 
     def push(self, codes: IntArray) -> FloatArray:
-        """codes [codebooks * channels, n], the next frames → sound [channels, samples] or none."""
+        """codes [codebooks * channels, n], the next frames → sound [channels, samples] that is there, if any."""
         self._latents.append(self._codec.latents(codes))
-        return self._advance()
+        while (count := self._chunk) <= self._latents.end - 2 * CONTEXT - self._sounded:
+            self._start(count)
+        return self._taken(wait=False)
 
-    def finish(self) -> FloatArray:
-        """The rest of the sound. Raises ValueError if the whole signal is shorter than MIN_FRAMES."""
+    def end(self) -> None:
+        """Nothing follows. Raises ValueError if the whole signal is shorter than MIN_FRAMES."""
         if self._latents.end < MIN_FRAMES:
             raise ValueError(f"{self._latents.end} frames of codes are too few: {MIN_FRAMES} are needed")
-        self._ended = True
-        return self._advance()
+        while left := self._latents.end - self._sounded:
+            self._start(min(left, self._chunk))
 
-    def _advance(self) -> FloatArray:
-        pieces = [np.zeros((self._codec.channels, 0), np.float32)]
-        while count := self._ready():
-            pieces.append(self._sound(count))
-        return np.concatenate(pieces, axis=1)
+    def rest(self) -> FloatArray:
+        """The sound of all that was pushed and has not been given out."""
+        return self._taken(wait=True)
 
-    def _ready(self) -> int:
-        final = self._latents.end - (0 if self._ended else 2 * CONTEXT)
-        chunk = CHUNK if self._sounded else FIRST_CHUNK
-        left = final - self._sounded
-        return min(left, chunk) if self._ended or left >= chunk else 0
+    def finish(self) -> FloatArray:
+        self.end()
+        return self.rest()
 
-    def _sound(self, count: int) -> FloatArray:
+    @property
+    def _chunk(self) -> int:
+        return CHUNK if self._sounded else FIRST_CHUNK
+
+    def _start(self, count: int) -> None:
         """Sound of the next frames, made from their features and CONTEXT more on each side."""
         start, end = self._sounded, self._sounded + count
-        self._feature(min(end + CONTEXT, self._latents.end))
-        first = max(start - CONTEXT, 0)
-        sound = self._codec.sound(self._features.since(first))
-        self._features.forget(end - CONTEXT)
-        self._sounded = end
-        hop = self._codec.config.hop
-        return sound[:, (start - first) * hop : (end - first) * hop]
+        featured = min(end + CONTEXT, self._latents.end)
+        first, oldest = max(self._featured - CONTEXT, 0), max(start - CONTEXT, 0)
+        latents = self._latents.since(first)[:, :, : featured + CONTEXT - first]
+        fresh = slice(self._featured - first, featured - first)
+        sound, self._past = self._codec.chunk(latents, fresh, slice(start - oldest, end - oldest), self._past)
+        self._started.append(sound)
+        self._latents.forget(featured - CONTEXT)
+        self._featured, self._sounded = featured, end
 
-    def _feature(self, end: int) -> None:
-        start = self._features.end
-        first = max(start - CONTEXT, 0)
-        latents = self._latents.since(first)[:, :, : end + CONTEXT - first]
-        keep = (start - first, end - first)
-        features, *self._state = self._codec.features(latents, keep, self._state)
-        self._features.append(features)
-        self._latents.forget(end - CONTEXT)
+    def _taken(self, *, wait: bool) -> FloatArray:
+        pieces = [np.zeros((self._codec.channels, 0), np.float32)]
+        while self._started and (wait or self._started[0].ready()):
+            pieces.append(self._started.popleft().array())
+        return np.concatenate(pieces, axis=1)
 
 
 class _Window:

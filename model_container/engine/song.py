@@ -75,7 +75,7 @@ class Song:
         )
 
     def listen(self, window: Window) -> FloatArray:
-        """Take the window's new frames; give the sound that is final now, [channels, samples], often none."""
+        """Take the window's new frames; give the sound that is there now, [channels, samples], often none."""
         made = window.start + window.codes.complete
         self._codes[:, self._made : made] = window.codes.codes(
             self._made - window.start, window.codes.complete
@@ -83,7 +83,13 @@ class Song:
         self._made = made
         sound = self._stream.push(self._codes[:, self._streamed : made])
         self._streamed = made
-        return np.concatenate([sound, self._stream.finish()], axis=1) if self.done else sound
+        if self.done:
+            self._stream.end()
+        return sound
+
+    def rest(self) -> FloatArray:
+        """The sound of the frames taken so far that was not there when they were; waits for it."""
+        return self._stream.rest()
 
     def _conditions(self, span: Span) -> Conditions:
         if self._notes is None:

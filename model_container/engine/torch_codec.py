@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from model_container.engine.checkpoint import Checkpoint, FloatArray
 from model_container.engine.config import CodecConfig
-from model_container.engine.encodec import Codec
+from model_container.engine.encodec import CONTEXT, Codec, Past, Pending
+from model_container.engine.torch_copies import Fetched, put
 from model_container.engine.weights import unnormed
 
 PREFIX = "audio_encoder.decoder.layers."
@@ -62,7 +63,10 @@ class Residual(NamedTuple):
 
 
 class TorchCodec(Codec):
-    """A `Codec` that decodes on a device. What it waits for is its own stream, never the decoder's steps."""
+    """A `Codec` that decodes on a device, in its own order beside the decoder's steps.
+
+    The host only says what is to be done: what goes there and what comes back is copied without waiting.
+    """
 
     def __init__(
         self, folder: Path, config: CodecConfig, *, channels: int, threads: int, device: str = "cpu"
@@ -77,30 +81,32 @@ class TorchCodec(Codec):
         if self._stream is not None:
             torch.cuda.synchronize()  # the weights are there before another stream reads them
 
-    def features(
-        self, latents: FloatArray, keep: tuple[int, int], state: list[FloatArray]
-    ) -> list[FloatArray]:
+    def chunk(
+        self, latents: FloatArray, fresh: slice, sounding: slice, past: Past | None
+    ) -> tuple[Pending, Past]:
         with self._beside():
-            x = self._first(self._put(latents))[:, :, keep[0] : keep[1]].permute(2, 0, 1)
-            hidden, cell = (torch.cat([self._put(part) for part in state[i::2]]) for i in (0, 1))
-            inner, (hidden, cell) = self._recurrent(x.contiguous(), (hidden, cell))
-            pairs = zip(hidden.split(1), cell.split(1), strict=True)
-            results = [(x + inner).permute(1, 2, 0), *(part for pair in pairs for part in pair)]
-            return [result.cpu().numpy() for result in results]
-
-    def sound(self, features: FloatArray) -> FloatArray:
-        with self._beside():
-            x = self._put(features)
+            features, state = self._featured(latents, fresh, past)
+            x = features
             for layer in self._layers[:-1]:
                 x = layer(x)
-            sound: FloatArray = self._layers[-1](functional.elu(x))[:, 0].cpu().numpy()
-            return sound
+            hop, kept = self.config.hop, max(sounding.stop - CONTEXT, 0)
+            heard = slice(sounding.start * hop, sounding.stop * hop)
+            sound = self._layers[-1](functional.elu(x))[:, 0, heard]
+            return Fetched.of(sound), Past(features[:, :, kept:], state)
+
+    def _featured(
+        self, latents: FloatArray, fresh: slice, past: Past | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """Those of the past, then those of the fresh frames; and the LSTM's state after them."""
+        if past and fresh.start == fresh.stop:  # the last chunk's look ahead was all that there is
+            return past.features, past.state
+        x = self._first(put(latents, self._device, torch.float32))[:, :, fresh].permute(2, 0, 1)
+        inner, state = self._recurrent(x.contiguous(), past.state if past else None)
+        features = (x + inner).permute(1, 2, 0)
+        return torch.cat([past.features, features], dim=2) if past else features, state
 
     def _beside(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
-
-    def _put(self, array: FloatArray) -> Tensor:
-        return torch.tensor(array, dtype=torch.float32).to(self._device)
 
 
 class Load:

@@ -38,7 +38,7 @@ def test_a_pack_for_a_gpu_is_loaded_by_itself_and_makes_songs(kind: str, packs: 
     assert not np.array_equal(sounds[0], sounds[1])
 
 
-@pytest.mark.parametrize("frames", [4, 55, 108, 333])
+@pytest.mark.parametrize("frames", [4, 55, 108, 142, 333])
 @pytest.mark.parametrize("kind", ["text", "stereo"])
 def test_codes_sound_as_in_the_cpu_engine_at_once_and_as_a_stream(
     kind: str, frames: int, packs: Folders

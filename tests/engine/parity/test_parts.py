@@ -75,7 +75,7 @@ def test_logits_with_8_bit_weights_are_within_three_percent(
     assert 1e-4 < error < 0.03
 
 
-@pytest.mark.parametrize("frames", [4, 9, 55, 108, 333])
+@pytest.mark.parametrize("frames", [4, 9, 55, 108, 142, 333])
 @pytest.mark.parametrize("kind", ["text", "stereo"])
 def test_codes_sound_as_in_transformers_at_once_and_as_a_stream(
     kind: str, frames: int, references: References, packs: Folders
