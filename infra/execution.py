@@ -1,7 +1,7 @@
 """What an endpoint's container is run as: its image, its weights, and the role with the rights to both.
 
 The container itself uses none of these rights: songs go in and out by presigned addresses. SageMaker does,
-to start it, to keep its log, and in `async` to store answers and tell of them.
+to start it, to keep its log, and in `async` to read requests, store answers and tell of them.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from infra.functions import Right
 from infra.hosting import Hosting
 from infra.notices import Notices
 from infra.rules import accept
+from lambdas.settings import ENDPOINT_REQUESTS
 
 ANSWERS = "raw/endpoint-answers"
 FAILURES = "raw/endpoint-failures"
@@ -128,18 +129,19 @@ def _role(scope: Construct, statements: Sequence[iam.PolicyStatement]) -> iam.Ro
 
 
 def answering(data: Data, notices: Notices) -> list[Right]:
-    """What SageMaker does with the container's answer to an asynchronous request."""
+    """What SageMaker does with an asynchronous request and the container's answer to it."""
     folders = [f"{data.audio_arn}/{folder}/*" for folder in (ANSWERS, FAILURES)]
     topics = [notices.success.topic_arn, notices.error.topic_arn]
     return [
+        Right("ReadRequests", ["s3:GetObject"], [f"{data.audio_arn}/{ENDPOINT_REQUESTS}/*"]),
         Right("StoreAnswers", ["s3:PutObject"], folders),
         Right("TellOfAnswers", ["sns:Publish"], topics),
     ]
 
 
 def accept_answers(role: iam.Role, data: Data) -> None:
-    for folder in (ANSWERS, FAILURES):
-        _accept(role, f"{data.audio_export}/{folder}/*", "SageMaker names the files of answers by itself.")
+    for folder in (ENDPOINT_REQUESTS, ANSWERS, FAILURES):
+        _accept(role, f"{data.audio_export}/{folder}/*", "Each song has files of its own.")
 
 
 def _accept(role: iam.Role, resource: str, reason: str) -> None:

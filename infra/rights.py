@@ -66,7 +66,8 @@ def _endpoint(stage: Stage) -> list[Right]:
         return []
     action = "InvokeEndpointAsync" if stage.endpoint.mode == "async" else "InvokeEndpoint"
     arn = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:endpoint/{stage.endpoint_name}"
-    return [Right("AskEndpoint", [f"sagemaker:{action}"], [arn])]
+    # Its runtime says the same of an endpoint that is being made and of none.
+    return [Right("AskEndpoint", [f"sagemaker:{action}", "sagemaker:DescribeEndpoint"], [arn])]
 
 
 def _table(name: str, table: dynamodb.Table, *actions: str) -> Right:

@@ -28,12 +28,20 @@ def hosts(settings: ConductorSettings, clock: Clock) -> dict[str, Backend]:
 
 def _sagemaker(settings: SageMakerSettings, bucket: str, clock: Clock) -> Backend:
     from lambdas.aws import clients
+    from lambdas.aws.endpoints import status
     from lambdas.aws.objects import S3Objects
     from lambdas.backends.progress import look
     from lambdas.backends.sagemaker import PATIENCE, SageMakerBackend
 
-    client = clients.sagemaker_runtime(PATIENCE[settings.mode])
-    return SageMakerBackend(client, settings, look, S3Objects(clients.s3(), bucket).read, clock)
+    return SageMakerBackend(
+        client=clients.sagemaker_runtime(PATIENCE[settings.mode]),
+        settings=settings,
+        look=look,
+        objects=S3Objects(clients.s3(), bucket),
+        bucket=bucket,
+        status=lambda: status(clients.sagemaker(), settings.endpoint),
+        clock=clock,
+    )
 
 
 def _acestep(settings: AceStepSettings, clock: Clock) -> Backend:

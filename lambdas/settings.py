@@ -45,6 +45,10 @@ class AceStepSettings(AceStep):
     """By name: JSON with any of `api_key`, `modal_key` and `modal_secret`."""
 
 
+ENDPOINT_REQUESTS = "raw/endpoint-requests"
+"""Where SageMaker reads asynchronous requests. Below `raw/`, where nothing lives for long."""
+
+
 class SageMakerSettings(BaseModel):
     """The endpoint that the host `sagemaker` is."""
 

@@ -69,6 +69,12 @@ def sagemaker_runtime(patience: float) -> "SageMakerRuntimeClient":
 
 
 @cache
+def sagemaker() -> Any:
+    """Its control plane."""
+    return _make("sagemaker", CONFIG)
+
+
+@cache
 def secrets() -> "SecretsManagerClient":
     client: SecretsManagerClient = _make("secretsmanager", CONFIG)
     return client

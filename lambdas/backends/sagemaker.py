@@ -8,7 +8,6 @@ Knows SageMaker's runtime and its limits. Must not know stacks, or what becomes 
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,15 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lambdas.backends.progress import Look, Seen
-from lambdas.backends.sagemaker_errors import problem, translated
+from lambdas.backends.sagemaker_errors import Status, problem, translated
 from lambdas.backends.wire import State, asked, meaning
 from lambdas.core import prices
-from lambdas.core.errors import HostRefusal, TransientError, Unfit
+from lambdas.core.errors import StoreFault, TransientError, Unfit
 from lambdas.core.models import CATALOGUE
 from lambdas.core.paces import ANSWER_SECONDS, longest, pace
 from lambdas.core.pieces import Ticket
-from lambdas.core.ports import Clock, Failed, Finished, Running, Work
-from lambdas.settings import SageMakerSettings
+from lambdas.core.ports import Clock, Failed, Finished, ObjectStore, Running, Work
+from lambdas.settings import ENDPOINT_REQUESTS, SageMakerSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -50,8 +49,6 @@ UNHEARD = {"async": "Waiting for an instance", "gpu": "Waiting for a turn", "ser
 UNHEARD_CHECK = 10.0  # seconds; a notice makes an earlier one
 BEGUN_CHECK = 2.0  # seconds; no notice comes of what was begun and left
 
-Read = Callable[[str], bytes | None]  # a key of the bucket that SageMaker stores answers in
-
 
 class _Receipt(BaseModel):
     """What a ticket holds. `output`, `failure`: keys of an asynchronous answer. `state`: of what is over.
@@ -73,12 +70,17 @@ class _Receipt(BaseModel):
 
 @dataclass(frozen=True)
 class SageMakerBackend:
-    """Implements ports.Backend. The client must try once only: InvokeEndpointAsync has no idempotency."""
+    """Implements ports.Backend. The client must try once only: InvokeEndpointAsync has no idempotency.
+
+    objects, bucket: where asynchronous requests and answers lie. status: the endpoint's.
+    """
 
     client: "SageMakerRuntimeClient"
     settings: SageMakerSettings
     look: Look
-    read: Read
+    objects: ObjectStore
+    bucket: str
+    status: Status
     clock: Clock
 
     @property
@@ -92,7 +94,7 @@ class SageMakerBackend:
             return begin(work, asked(work) | {"progress_url": work.progress_url})
         except (BotoCoreError, ClientError) as error:
             limit = SERVERLESS_SECONDS if self.settings.mode == "serverless" else None
-            raise translated(error, limit) from error
+            raise translated(error, limit, self.status) from error
 
     def check(self, work: Work, ticket: Ticket) -> Running | Finished | Failed:
         try:
@@ -121,7 +123,7 @@ class SageMakerBackend:
             raise translated(error) from error
 
     def _queue(self, work: Work, body: dict[str, object]) -> Ticket:
-        self._refuse_old_botocore()
+        request = json.dumps(body | {"deadline_s": PLAYED_SECONDS - 30}).encode()
         answer = self.client.invoke_endpoint_async(
             EndpointName=self.settings.endpoint,
             InferenceId=work.id,
@@ -129,7 +131,7 @@ class SageMakerBackend:
             Accept=JSON,
             RequestTTLSeconds=QUEUED_SECONDS,
             InvocationTimeoutSeconds=PLAYED_SECONDS,
-            Body=json.dumps(body | {"deadline_s": PLAYED_SECONDS - 30}).encode(),
+            InputLocation=self._store(f"{ENDPOINT_REQUESTS}/{work.id}.json", request),
         )
         output, failure = answer.get("OutputLocation"), answer.get("FailureLocation")
         return self._receipt(work, output=_key(output), failure=_key(failure)).ticket(UNHEARD_CHECK)
@@ -175,11 +177,13 @@ class SageMakerBackend:
                 f"{self.longest:g} s of music fit.",
             )
 
-    def _refuse_old_botocore(self) -> None:
-        """Requests without a file of their own are of June 2026; a function's runtime may lag behind."""
-        shape = self.client.meta.service_model.operation_model("InvokeEndpointAsync").input_shape
-        if shape is None or "Body" not in shape.members:
-            raise HostRefusal("old_botocore", "This deployment's botocore is older than what it must ask.")
+    def _store(self, key: str, request: bytes) -> str:
+        """As a file: only botocore of June 2026 or newer can send it along, and a function's may be older."""
+        try:
+            self.objects.write(key, request, JSON, "request.json")
+        except (BotoCoreError, ClientError) as error:
+            raise StoreFault("request_unstored", "The store of requests does not answer.") from error
+        return f"s3://{self.bucket}/{key}"
 
     def _answer(self, receipt: _Receipt) -> State | None:
         """What the container answered to an asynchronous request: its state, as progress may have told it."""
@@ -198,9 +202,9 @@ class SageMakerBackend:
 
     def _stored(self, key: str | None) -> bytes | None:
         try:
-            return None if key is None else self.read(key)
+            return None if key is None else self.objects.read(key)
         except (BotoCoreError, ClientError) as error:
-            raise TransientError("answer_unreadable", "The store of answers does not answer.") from error
+            raise StoreFault("answer_unreadable", "The store of answers does not answer.") from error
 
     def _lost(self, receipt: _Receipt, seen: Seen | None) -> Failed | None:
         since = self.clock().timestamp() - receipt.began

@@ -3,6 +3,7 @@
 Knows botocore's errors. Must not know what was asked. A song's owner reads the details: they name no account.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,6 +33,8 @@ class _Line:
 SONG = 30.0  # seconds until a place may be free: a song takes about as long
 
 _BUSY = _Line("full", "throttled", "The model's endpoint takes no more songs at the moment.", SONG)
+_ABSENT = _Line("elsewhere", "no_endpoint", "The model's endpoint is not there, or not so.")
+_COMING = _Line("cold", "starting", "The model's endpoint is being started.", 30)
 _UNWELL = _Line("again", "unavailable", "The model's endpoint is not well at the moment.", 5)
 _BARRED = _Line("elsewhere", "not_allowed", "This deployment may not ask the model's endpoint.")
 _EXPIRED = _Line("again", "credentials_expired", "The deployment's credentials have just expired.", 1)
@@ -50,9 +53,8 @@ TABLE = {
     "InternalFailure": _UNWELL,
     "InternalServerException": _UNWELL,
     "InternalDependencyException": _UNWELL,
-    # The answer to an endpoint that is absent, being made or being deleted: minutes, or for good.
-    "ValidationError": _Line("elsewhere", "no_endpoint", "The model's endpoint is not there, or not so."),
-    "ValidationException": _Line("elsewhere", "no_endpoint", "The model's endpoint is not there, or not so."),
+    "ValidationError": _ABSENT,
+    "ValidationException": _ABSENT,
     # New accounts have no quota for GPUs; only their owner can ask AWS for it.
     "ServiceQuotaExceededException": _Line("elsewhere", "quota", "The account's quota is used up."),
     "ResourceLimitExceeded": _Line("elsewhere", "quota", "The account's quota is used up."),
@@ -67,13 +69,21 @@ TABLE = {
     "ExpiredToken": _EXPIRED,
 }
 
+Status = Callable[[], str | None]
+"""An endpoint's status, None where there is none."""
+
+COMING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+NOT_FOUND = "not found"  # "Endpoint x of account y not found.", which is all that its runtime says
+
 WORTH_ANOTHER_TRY = {408, 425, 429}  # of a container's answers; and every 5xx
 WORTH_WAITING = {"again": TransientError, "full": Busy, "cold": Waking}
 UNSENDABLE = (BaseEndpointResolverError, NoCredentialsError, PartialCredentialsError)  # the first: no region
 TOO_LONG = ("timed out", "timeout")
 
 
-def translated(error: BotoCoreError | ClientError, seconds: float | None = None) -> BackendError:
+def translated(
+    error: BotoCoreError | ClientError, seconds: float | None = None, status: Status = lambda: None
+) -> BackendError:
     """seconds: after which this endpoint would cut the next try off as well; None where none does."""
     if not isinstance(error, ClientError):
         return _unsent(error)
@@ -81,8 +91,16 @@ def translated(error: BotoCoreError | ClientError, seconds: float | None = None)
     code = response.get("Error", {}).get("Code", "")
     if code == "ModelError":
         return _answered(response, seconds)
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return _error(TABLE.get(code) or (_UNWELL if status >= 500 or status == 429 else _BARRED))
+    http = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    line = TABLE.get(code) or (_UNWELL if http >= 500 or http == 429 else _BARRED)
+    if line is _ABSENT and _coming(status(), str(response["Error"].get("Message"))):
+        line = _COMING
+    return _error(line)
+
+
+def _coming(status: str | None, said: str) -> bool:
+    """The runtime knows of an endpoint only once it is there, and a little later than SageMaker itself."""
+    return status in COMING or (status == "InService" and NOT_FOUND in said)
 
 
 def _unsent(error: BotoCoreError) -> BackendError:

@@ -67,7 +67,8 @@ class Endpoint:
     def __init__(self, mode: HostingMode, put: Put = lambda url, audio: None) -> None:
         self.mode, self.put = mode, put
         self.songs: dict[str, Song] = {}
-        self.stored: dict[str, bytes] = {}  # answers to asynchronous requests, by key
+        self.objects = MemoryObjects(lambda: NOW)  # asynchronous requests and answers
+        self.status: str | None = "InService"
         self.heard: list[tuple[str, Mapping[str, str], dict[str, Any]]] = []
         self.refusals: list[Refusal] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -77,6 +78,10 @@ class Endpoint:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def stored(self) -> dict[str, bytes]:
+        return self.objects.files
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -91,7 +96,15 @@ class Endpoint:
         settings = SageMakerSettings(
             endpoint=NAME, mode=self.mode, model="musicgen-small", hardware=HARDWARE[self.mode]
         )
-        return SageMakerBackend(client(self.url, patience), settings, self.look, self.stored.get, clock)
+        return SageMakerBackend(
+            client=client(self.url, patience),
+            settings=settings,
+            look=self.look,
+            objects=self.objects,
+            bucket=BUCKET,
+            status=lambda: self.status,
+            clock=clock,
+        )
 
     def look(self, link: str) -> Seen | None:
         """What the container has put at a progress address; it has made some more at each look."""
@@ -106,8 +119,7 @@ class Endpoint:
     ) -> tuple[int, Mapping[str, str], bytes]:
         found = PATH.fullmatch(path)
         assert found is not None
-        asked = json.loads(body)
-        self.heard.append((path, headers, asked))
+        asked = self.hear(path, headers, body)
         if found[1] != NAME:
             return _refused(Refusal(400, "ValidationError", f"Endpoint {found[1]} of account 1 not found."))
         if found[2]:
@@ -122,6 +134,13 @@ class Endpoint:
         if song.state["status"] == "failed":
             return _refused(model_error(502, json.dumps({"error": song.state["error"]})))
         return 200, {}, json.dumps(song.state).encode()
+
+    def hear(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """What is asked: in the request itself, or in the file that it names."""
+        location = headers.get("x-amzn-sagemaker-inputlocation", "").removeprefix(f"s3://{BUCKET}/")
+        asked: dict[str, Any] = json.loads(body or self.stored[location])
+        self.heard.append((path, headers, asked))
+        return asked
 
     def _queue(self, id: str, asked: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         self.songs.setdefault(id, Song(asked))
@@ -235,7 +254,7 @@ def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
             if not endpoint.refusals:
                 return endpoint.answer(self.path, headers, body)
             refusal = endpoint.refusals.pop(0)
-            endpoint.heard.append((self.path, headers, json.loads(body)))
+            endpoint.hear(self.path, headers, body)
             threading.Event().wait(refusal.silent)
             return (0, {}, b"") if refusal.hang_up else _refused(refusal)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.execution import ANSWERS, FAILURES
+from lambdas.settings import ENDPOINT_REQUESTS
 from tests.infra.conftest import Hosted, Stacks
 
 
@@ -22,6 +23,20 @@ def test_answers_go_below_the_prefix_that_lives_for_a_day_and_that_the_conductor
     assert FAILURES.startswith("raw/")
     assert asynchronous["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": 4}
     assert set(output["NotificationConfig"]) == {"SuccessTopic", "ErrorTopic"}
+
+
+def test_a_request_lies_where_the_conductor_may_write_and_the_endpoint_may_read_it(hosted: Hosted) -> None:
+    stacks = hosted("async")
+    role = stacks.properties("Inference", "AWS::IAM::Role")
+    [policy] = role["Policies"]
+    [reading] = [each for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == "ReadRequests"]
+    conductor = stacks.properties("Service", "AWS::IAM::Policy", "ConductorRole")["PolicyDocument"]
+    writing = [each["Resource"] for each in conductor["Statement"] if "s3:PutObject" in each["Action"]]
+
+    assert reading["Action"] == "s3:GetObject"
+    assert json.dumps(reading["Resource"]).endswith(f'"/{ENDPOINT_REQUESTS}/*"]]}}')
+    assert ENDPOINT_REQUESTS.startswith("raw/")
+    assert '"/raw/*"' in json.dumps(writing)
 
 
 def test_topics_are_encrypted_take_tls_alone_and_end_in_the_jobs_queue(hosted: Hosted) -> None:

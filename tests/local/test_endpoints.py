@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lambdas.aws.endpoints import status
 from local.checkpoints import Checkpoint
 from local.cloud import LocalCloud
 from local.hosting import MODES, Hosting
@@ -51,7 +52,8 @@ def hosted(
     request: pytest.FixtureRequest, folder: Path, checkpoint: Checkpoint, address: str
 ) -> Iterator[Hosted]:
     hosting = Hosting(checkpoint, request.param)
-    cloud = LocalCloud(folder / "cloud", context=hosting.context(), containers=hosting.containers(address))
+    containers = hosting.containers(address)
+    cloud = LocalCloud(folder / "cloud", auth=True, context=hosting.context(), containers=containers)
     with cloud, Caller(cloud.api_url) as api:
         yield Hosted(hosting.mode, cloud, api)
 
@@ -78,6 +80,13 @@ def test_the_endpoint_is_of_the_mode_that_was_asked_for(hosted: Hosted) -> None:
     [variant] = found["ProductionVariants"]
     assert ("CurrentServerlessConfig" in variant) == (hosted.mode == "serverless")
     assert found["EndpointStatus"] == "InService"
+
+
+def test_an_endpoint_that_is_there_is_told_from_one_that_is_not(hosted: Hosted) -> None:
+    control = hosted.cloud.client("sagemaker")
+
+    assert status(control, f"cadenza-local-{hosted.mode}") == "InService"
+    assert status(control, "cadenza-local-none") is None
 
 
 @pytest.mark.parametrize("hosted", ["async"], indirect=True)

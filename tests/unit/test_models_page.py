@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,8 @@ def test_the_longest_serverless_song_is_the_hosts_own_figure() -> None:
     settings = SageMakerSettings(
         endpoint="e", mode="serverless", model="musicgen-small", hardware="serverless-6gb"
     )
-    host = SageMakerBackend(None, settings, look, lambda key: None, lambda: NOW)  # type: ignore[arg-type]
+    unused: Any = None
+    host = SageMakerBackend(unused, settings, look, unused, "", unused, lambda: NOW)
 
     assert f"more than {host.longest:g} s of" in " ".join(section("On SageMaker").split())
     assert f"| {host.longest:g} s (`musicgen-small`) |" in section("Limits")

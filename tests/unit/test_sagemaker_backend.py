@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.backends.sagemaker import (
     PLAYED_SECONDS,
@@ -15,12 +16,12 @@ from lambdas.backends.sagemaker import (
     SILENT_SECONDS,
     SageMakerBackend,
 )
-from lambdas.core.errors import HostRefusal, TransientError, Unfit
+from lambdas.core.errors import StoreFault, TransientError, Unfit
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running
 from lambdas.core.submitting import DEADLINE
-from lambdas.settings import HostingMode
-from tests.fakes.sagemaker import NAME, Site, wire_error
+from lambdas.settings import ENDPOINT_REQUESTS, HostingMode
+from tests.fakes.sagemaker import BUCKET, NAME, Site, wire_error
 
 MODES: tuple[HostingMode, ...] = ("async", "gpu", "serverless")
 
@@ -44,7 +45,7 @@ def each(*modes: HostingMode) -> pytest.MarkDecorator:
 
 
 @each("async")
-def test_an_asynchronous_song_is_named_limited_and_told_in_the_request_itself(
+def test_an_asynchronous_song_is_named_limited_and_told_in_a_file(
     site: Site, backend: SageMakerBackend
 ) -> None:
     work = replace(site.work(), inputs=(Input("melody", "http://bucket.example/melody", 9.0),))
@@ -56,7 +57,7 @@ def test_an_asynchronous_song_is_named_limited_and_told_in_the_request_itself(
     assert headers["x-amzn-sagemaker-inference-id"] == work.id
     assert headers["x-amzn-sagemaker-requestttlseconds"] == str(QUEUED_SECONDS)
     assert headers["x-amzn-sagemaker-invocationtimeoutseconds"] == str(PLAYED_SECONDS)
-    assert "x-amzn-sagemaker-inputlocation" not in headers
+    assert headers["x-amzn-sagemaker-inputlocation"] == f"s3://{BUCKET}/{ENDPOINT_REQUESTS}/{work.id}.json"
     assert (asked["id"], asked["output_url"], asked["progress_url"]) == (
         work.id,
         work.output_url,
@@ -277,11 +278,24 @@ def test_what_cannot_be_taken_back_is_not_asked_about(site: Site, backend: SageM
 
 
 @each("async")
-def test_an_older_botocore_is_told_apart_before_it_fails(site: Site, backend: SageMakerBackend) -> None:
+def test_an_older_botocore_can_ask_as_well(site: Site, backend: SageMakerBackend) -> None:
     shape: Any = backend.client.meta.service_model.operation_model("InvokeEndpointAsync").input_shape
-    del shape.members["Body"]
+    del shape.members["Body"], shape.serialization["payload"]
 
-    with pytest.raises(HostRefusal) as caught:
+    assert isinstance(backend.start(site.work()), Ticket)
+
+
+@each("async")
+def test_a_store_that_takes_no_request_says_nothing_of_the_endpoint(
+    site: Site, backend: SageMakerBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+
+    monkeypatch.setattr(site.endpoint.objects, "write", broken)
+
+    with pytest.raises(StoreFault) as caught:
         backend.start(site.work())
 
-    assert caught.value.code == "old_botocore"
+    assert caught.value.code == "request_unstored"
+    assert site.endpoint.heard == []

@@ -49,7 +49,7 @@ REFUSED = [
     (Refusal(502), TransientError, "unavailable"),
     (Refusal(429), TransientError, "unavailable"),
     (Refusal(400, "ExpiredTokenException"), TransientError, "credentials_expired"),
-    (Refusal(400, "ValidationError", f"Endpoint {NAME} of account 1 not found."), HostRefusal, "no_endpoint"),
+    (Refusal(400, "ValidationError", "Invalid ContentType."), HostRefusal, "no_endpoint"),
     (Refusal(400, "ServiceQuotaExceededException"), HostRefusal, "quota"),
     (Refusal(400, "AccessDeniedException"), HostRefusal, "not_allowed"),
     (Refusal(403, "UnrecognizedClientException"), HostRefusal, "not_allowed"),
@@ -72,6 +72,35 @@ def test_each_refusal_of_sagemakers_has_its_meaning(
 
     assert caught.value.code == code
     assert len(site.endpoint.heard) == 1, "a start is sent once"
+
+
+ABSENT = Refusal(400, "ValidationError", f"Endpoint {NAME} of account 1 not found.")
+
+
+@each()
+@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "InService"])
+def test_an_endpoint_that_is_being_made_is_waited_for(
+    site: Site, backend: SageMakerBackend, status: str
+) -> None:
+    site.endpoint.refusals, site.endpoint.status = [ABSENT], status
+
+    with pytest.raises(Waking) as caught:
+        backend.start(site.work())
+
+    assert (caught.value.code, caught.value.retry_after) == ("starting", 30)
+
+
+@each()
+@pytest.mark.parametrize("status", [None, "Failed", "OutOfService", "Deleting"])
+def test_an_endpoint_that_will_not_be_there_is_not_waited_for(
+    site: Site, backend: SageMakerBackend, status: str | None
+) -> None:
+    site.endpoint.refusals, site.endpoint.status = [ABSENT], status
+
+    with pytest.raises(HostRefusal) as caught:
+        backend.start(site.work())
+
+    assert caught.value.code == "no_endpoint"
 
 
 ANSWERED = [
