@@ -21,6 +21,7 @@ from lambdas.core.ports import Clock, JobStore, Message, ObjectStore, Queue
 from lambdas.core.preparing import Preparation
 from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
+from lambdas.core.telling import EXTRACTING, MADE, words
 from lambdas.core.works import Finished, Running
 
 MISSES = 8  # checks in a row that may go unanswered
@@ -100,8 +101,7 @@ class Conductor:
             inputs = self.preparation.prepare(job)
         except UnusableAudio as error:
             return self._fail(job, "input_unusable", str(error))
-        extracted = "Extracting audio segments..."
-        return self._later(job, lambda j: j.but(inputs=inputs).progressed(30, extracted), 0)
+        return self._later(job, lambda j: j.but(inputs=inputs).progressed(*EXTRACTING), 0)
 
     def _start(self, job: Job) -> Job:
         try:
@@ -143,7 +143,7 @@ class Conductor:
         share = min(1.0, max(state.progress, 0.0))
         if job.segment is not None:
             share = (job.made + share * (job.segment.end - job.made)) / job.piece.duration
-        progress = min(94, round(100 * share))
+        progress = min(MADE, round(100 * share))
         return self._again(job, lambda j: j.progressed(progress, state.message), state.check_after)
 
     def _miss(self, job: Job, ticket: Ticket, why: Setback) -> Job:
@@ -162,7 +162,8 @@ class Conductor:
         return self._later(job, change, delay)
 
     def _finish(self, job: Job, finished: Finished) -> Job:
-        told = (95, "Mastering") if is_last(job) else (job.progress, "Listening to what is there")
+        mastering = (MADE, words(job.piece).mastering)
+        told = mastering if is_last(job) else (job.progress, "Listening to what is there")
         job = self.leasing.save(job, lambda j: _made(j, finished).progressed(*told))
         try:
             return self._completed(job) if is_last(job) else self._kept(job)
@@ -183,7 +184,7 @@ class Conductor:
     def _kept(self, job: Job) -> Job:
         part = self.finishing.part(job)
         self.asking.praise(job)
-        progress = min(94, round(100 * part.end / job.piece.duration))
+        progress = min(MADE, round(100 * part.end / job.piece.duration))
         return self._later(job, lambda j: j.kept(part).progressed(progress, "Making music"), 0)
 
     def _copy(self, job: Job) -> Job:

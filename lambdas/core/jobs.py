@@ -31,6 +31,7 @@ from lambdas.core.pieces import Filter as Filter
 from lambdas.core.pieces import Status as Status
 from lambdas.core.recordings import Label
 from lambdas.core.segments import Part, Segment
+from lambdas.core.telling import CONVERTING, MUSIC, words
 
 GRACE = timedelta(seconds=60)
 """How long after the moment a message should have arrived the janitor waits before it looks."""
@@ -56,7 +57,7 @@ class Job(Frozen):
     version: int = 0
     status: Status = Status.QUEUED
     progress: int = 0
-    message: str = "Waiting for a model"
+    message: str = MUSIC.queued
     title: str | None = None
     favourite: bool = False
     deleted: bool = False
@@ -136,8 +137,8 @@ class Job(Frozen):
     def preparing(self, now: datetime) -> Self:
         return self.but(
             status=Status.PROCESSING,
-            progress=max(self.progress, 10),
-            message="Converting audio to WAV...",
+            progress=max(self.progress, CONVERTING[0]),
+            message=CONVERTING[1],
             started_at=self.started_at or now,
         )
 
@@ -152,15 +153,14 @@ class Job(Frozen):
             ticket=None,
             misses=0,
             progress=max(self.progress, 1),
-            message="Starting the model",
+            message=words(self.piece).starting or self.message,
             started_at=self.started_at or now,
             timings=self.timings.but(queued_s=_seconds(self.created_at, self.started_at or now)),
         )
 
     def started(self, ticket: Ticket, check_at: datetime) -> Self:
-        return self.but(ticket=ticket, message="Making music", progress=max(self.progress, 5)).waiting(
-            check_at
-        )
+        told = words(self.piece).making or self.message
+        return self.but(ticket=ticket, message=told, progress=max(self.progress, 5)).waiting(check_at)
 
     def waiting(self, check_at: datetime) -> Self:
         return self.but(lease=None, check_at=check_at, due_at=check_at + GRACE)
@@ -218,16 +218,15 @@ class Job(Frozen):
         return self.but(
             status=Status.COMPLETED,
             progress=100,
-            message="Ready",
+            message=words(self.piece).completed,
             audio=audio,
             completed_at=now,
             timings=self.timings.but(mastering_s=round(mastering_s, 3), model_s=round(model_s, 3)),
         )
 
     def failed(self, code: str, detail: str, now: datetime) -> Self:
-        return self.but(
-            status=Status.FAILED, message="Failed", fault=Fault(code=code, detail=detail), completed_at=now
-        )
+        told, fault = words(self.piece).failed.format(why=detail), Fault(code=code, detail=detail)
+        return self.but(status=Status.FAILED, message=told, fault=fault, completed_at=now)
 
     def settled(self) -> Self:
         """Nothing is left to do: the janitor forgets the job until it expires."""

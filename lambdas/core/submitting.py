@@ -14,7 +14,7 @@ from lambdas.core.admitting import Admission
 from lambdas.core.cache import cache_key
 from lambdas.core.choosing import OPTIONS, Choice, length_of
 from lambdas.core.errors import RequestError
-from lambdas.core.jobs import GRACE, Job, Status
+from lambdas.core.jobs import GRACE, Job
 from lambdas.core.models import Model
 from lambdas.core.pieces import Cost, Piece, Webhook
 from lambdas.core.ports import Clock, JobStore, Ledger, Message, Queue
@@ -22,6 +22,7 @@ from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format
 from lambdas.core.requests import PROMPT_LENGTH, SEEDS, GenerateRequest
 from lambdas.core.sourcing import Sources, Sourcing
+from lambdas.core.telling import words
 
 KEPT = timedelta(hours=24)  # how long an idempotency key is remembered
 TAKEOVER = timedelta(seconds=10)  # after which an unfinished first try may be taken over by a second
@@ -151,7 +152,7 @@ class Submitter:
             job_id=job_id,
             owner=principal.id,
             piece=piece,
-            status=Status.QUEUED,
+            message=words(piece).queued,
             created_at=now,
             due_at=now + GRACE,
             deadline_at=now + self.deadline,
