@@ -5,7 +5,7 @@ queued 0, 10, 30, then 50, 70, 85 and 95 from the model's host, completed 100. W
 
 * What the host tells is read as often as it is checked, so a stage that is over by then is not shown; a host
   that tells no stages, like the mock, goes from 30 to 95.
-* Between 30 and 50 a message may say what is waited for: a place, an instance, another try. No number changes.
+* Between 30 and 50 a message may say what is waited for: a place, an instance, another try.
 * The last 95, "Saving output...", lasts while the blend is mastered, which that service did not do.
 * A second attempt's stages are told by their names, at the per cent that were reached before.
 
