@@ -24,20 +24,30 @@ def eagerly(run: Run) -> Run:
 
 
 class CudaGraphs:
-    """A recorder. All graphs share one pool of memory: they never run at the same time."""
+    """A recorder. All graphs share one pool of memory: they never run at the same time.
+
+    Nothing here waits for the device: songs that are under way lose only the time that recording takes the
+    host, a step's launches twice and the graph's making; how long that is has not been measured.
+    `torch.cuda.graph` would wait: before each recording it synchronises and gives all cached memory back
+    (torch/cuda/graphs.py of 2.13). That is to make room, and `torch_model.SPARE` is room.
+    """
 
     def __init__(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()
+        # One for all: libraries keep a workspace for each stream, and graphs reuse the pool only on the same.
+        self._stream = torch.cuda.Stream()
 
     def __call__(self, run: Run) -> Run:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
             run()  # libraries load kernels and take workspaces on a first run, which cannot be recorded
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            run()
+            graph = torch.cuda.CUDAGraph()
+            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            try:
+                run()
+            finally:
+                graph.capture_end()
+        torch.cuda.current_stream().wait_stream(self._stream)
         replay: Run = graph.replay
         return replay
 
