@@ -8,9 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model_container.engine.config import DecoderConfig
 from model_container.engine.decoder import CrossWeights, DecoderWeights, FloatArray, NormWeights
+
+# All but cuDNN's, which torch may prefer on a Hopper: it makes a plan for each thread and shape, which takes
+# long, and steps are warmed up on one thread and recorded late on another. What is left for a GPU and a mask
+# is the memory-efficient one. Which is faster has not been measured.
+ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +114,10 @@ class Layers:
 
         Every sum is in place, within the matrix product that makes what is added: a kernel less for each.
         """
+        with sdpa_kernel(ATTENTION):
+            return self._through(x, span, past, text)
+
+    def _through(self, x: Tensor, span: Span, past: Cache, text: Cache) -> Tensor:
         rows, n, hidden = x.shape
         flat = x.view(-1, hidden)
         # The other rows' cross-attention is zero. This is a view, as either n or the number of songs is 1.
