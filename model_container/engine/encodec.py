@@ -156,7 +156,7 @@ class CodecStream:
         self._started: deque[Pending] = deque()
 
     def push(self, codes: IntArray) -> FloatArray:
-        """codes [codebooks * channels, n], the next frames → sound [channels, samples] that is there, if any."""
+        """The next codes [codebooks * channels, n] → sound [channels, samples] that is there, if any."""
         self._latents.append(self._codec.latents(codes))
         while (count := self._chunk) <= self._latents.end - 2 * CONTEXT - self._sounded:
             self._start(count)

@@ -47,22 +47,28 @@ class Model:
         self._text, self._melody = text, melody
 
     @staticmethod
-    def load(folder: Path, *, slots: int = 1, threads: int = 1, decoder: str = "auto") -> "Model":
+    def load(
+        folder: Path, *, slots: int = 1, threads: int = 1, decoder: str = "auto", dtype: str = "auto"
+    ) -> "Model":
         """Load a packed folder for so many songs at a time. Raises CheckpointError if it is none of ours.
 
-        decoder: "native", "onnx", or "auto" for native where it is compiled and packed.
+        decoder: "native", "onnx", "torch", or "auto" for what the folder was packed for.
+        dtype: what a decoder in torch computes in, one of `torch_model.DTYPES`; the others ask the weights.
         """
         Manifest.read(folder)
         config = load_config(folder)
         positions = max_positions(config)
         chosen = choose_decoder(folder) if decoder == "auto" else decoder
+        options: dict[str, Any] = {"slots": slots, "positions": positions, "threads": threads}
+        if chosen == "torch":
+            options["dtype"] = dtype
         table: FloatArray = np.load(folder / "embeddings.npy", mmap_mode="r")
         return Model(
             config,
             TextEncoder(folder, threads),
             MelodyPrefix(folder, config.decoder.melody) if config.decoder.melody else None,
             Embedding(table, positions),
-            DECODERS[chosen](folder, config.decoder, slots=slots, positions=positions, threads=threads),
+            DECODERS[chosen](folder, config.decoder, **options),
             CODECS.get(chosen, Codec)(
                 folder, config.codec, channels=config.decoder.channels, threads=threads
             ),

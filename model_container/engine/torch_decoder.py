@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model_container.engine.config import DecoderConfig
 from model_container.engine.decoder import DecoderWeights, FloatArray, IntArray
+from model_container.engine.torch_copies import put
 from model_container.engine.torch_layers import Cache, Layers, Sight, Span, additive
 
 POSITIONS = 256  # attention looks at a whole number of these: a recorded step's shape is fixed
@@ -36,9 +38,8 @@ class TorchDecoder:
         self.config, self.slots, self.max_positions = weights.config, slots, positions
         self.layers = Layers.load(weights, torch.device(device), dtype)
         like = self.layers.heads
-        length = POSITIONS * -(-(positions + 1) // POSITIONS)
-        self._past = Cache.empty(self.config, 2 * slots, length, like)
-        texts = 0 if self.config.melody else TEXTS[-1]
+        self._past = Cache.empty(self.config, 2 * slots, bucket(positions + 1), like)
+        texts = _text_positions(self.config)
         self._texts = Cache.empty(self.config, slots, texts, like)
         self._text_mask = additive(torch.zeros(slots, 1, 1, texts, device=device).bool(), dtype)
         self._text_mask[..., :1] = 0  # a row with nothing to attend to would be all NaN
@@ -52,6 +53,7 @@ class TorchDecoder:
     def admit(self, slot: int, text: FloatArray) -> None:
         if len(text) > self._texts.positions:
             raise ValueError(f"a text of {len(text)} tokens is too long")
+        self._past.both[:, :, 2 * slot : 2 * slot + 2] = 0  # what was NaN no mask would hide
         self._texts.both[:, :, slot] = 0
         self._text_mask[slot] = float("-inf")
         self._text_mask[slot, ..., : max(len(text), 1)] = 0
@@ -72,7 +74,7 @@ class TorchDecoder:
         every = np.full(count, self.nowhere)
         x, scale = np.zeros((count, self.config.hidden), np.float32), np.ones(count, np.float32)
         every[slots], x[slots], scale[slots] = positions, hidden, guidance
-        at = torch.tensor(every, device=self.layers.heads.device)
+        at = put(every, self.layers.heads.device, torch.int64)
         logits = self.forward(
             self.tensor(x), at, self.tensor(scale).float(), bucket(int(positions.max()) + 1), TEXTS[-1]
         )
@@ -98,7 +100,7 @@ class TorchDecoder:
         return next(size for size in TEXTS if longest <= size)
 
     def tensor(self, array: FloatArray) -> Tensor:
-        return torch.tensor(array, dtype=self.layers.heads.dtype).to(self.layers.heads.device)
+        return put(array, self.layers.heads.device, self.layers.heads.dtype)
 
     def _run(self, x: Tensor, rows: slice, positions: Tensor, seen: int, text: int = TEXTS[-1]) -> Tensor:
         songs = slice(rows.start // 2, rows.stop // 2)
@@ -109,3 +111,14 @@ class TorchDecoder:
 
 def bucket(positions: int) -> int:
     return POSITIONS * -(-positions // POSITIONS)
+
+
+def song_bytes(config: DecoderConfig, positions: int, dtype: torch.dtype) -> int:
+    """What a slot takes: keys and values of two rows' positions, and of one row's text."""
+    kept = 2 * bucket(positions + 1) + _text_positions(config)
+    size: int = dtype.itemsize
+    return 2 * config.layers * config.hidden * kept * size
+
+
+def _text_positions(config: DecoderConfig) -> int:
+    return 0 if config.melody else TEXTS[-1]

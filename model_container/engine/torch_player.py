@@ -17,6 +17,7 @@ from torch import Tensor
 from model_container.engine.decoder import DecoderWeights, FloatArray, IntArray
 from model_container.engine.embedding import sinusoids
 from model_container.engine.player import Part
+from model_container.engine.torch_copies import Fetched, put
 from model_container.engine.torch_decoder import POSITIONS, TEXTS, TorchDecoder, bucket
 from model_container.engine.torch_graph import CudaGraphs, Recorded, Recorder, eagerly
 from model_container.engine.torch_sampling import Choices, choose
@@ -42,14 +43,16 @@ class Songs:
     offset: Tensor
     start: Tensor
     guidance: Tensor
+    finite: Tensor  # whether all logits of the song so far were numbers
     choices: Choices
 
     @staticmethod
     def empty(slots: int, columns: int, codebooks: int, device: torch.device) -> "Songs":
         codes = torch.zeros(slots, columns, codebooks, dtype=torch.int64, device=device)
         column, last, offset, start = codes.new_zeros(4, slots).unbind()
-        guidance, choices = torch.ones(slots, device=device), Choices.empty(slots, device)
-        return Songs(codes, column, last, offset, start, guidance, choices)
+        guidance = torch.ones(slots, device=device)
+        choices = Choices.empty(slots, device)
+        return Songs(codes, column, last, offset, start, guidance, guidance.bool(), choices)
 
 
 @dataclass
@@ -64,16 +67,17 @@ class _Count:
 @dataclass(frozen=True, eq=False)
 class TorchChunk:
     columns: dict[int, int]  # slot → columns made
-    copied: Tensor  # [slots, steps, codebooks], on the host once `event` has happened
-    event: "torch.cuda.Event | None"
+    chosen: Fetched  # [slots, steps, codebooks]
+    finite: Fetched  # [slots]
 
     def made(self, slot: int) -> int:
         return self.columns.get(slot, 0)
 
     def tokens(self, slot: int) -> IntArray:
-        if self.event is not None:
-            self.event.synchronize()
-        tokens: IntArray = self.copied[slot, : self.made(slot)].numpy()
+        """Raises ArithmeticError if a logit was NaN or infinite."""
+        if not self.finite.array()[slot]:
+            raise ArithmeticError("a logit is NaN or infinite")
+        tokens: IntArray = self.chosen.array()[slot, : self.made(slot)]
         return tokens
 
 
@@ -93,7 +97,7 @@ class TorchPlayer(TorchDecoder):
     ) -> None:
         """table: the embeddings, [codebooks, vocabulary + 1, hidden]."""
         super().__init__(weights, slots=slots, positions=positions, device=device, dtype=dtype)
-        self._table = self.tensor(table)
+        self._table = torch.tensor(table, dtype=dtype).to(device)
         self._books = torch.arange(len(table), device=device)
         self._sinusoids = torch.tensor(sinusoids(self.nowhere + 1, table.shape[2]), device=device)
         self._songs = Songs.empty(slots, positions + 1, len(table), torch.device(device))
@@ -119,15 +123,16 @@ class TorchPlayer(TorchDecoder):
 
     def begin(self, slot: int, part: Part) -> None:
         songs, column, last = self._songs, part.next - 1, len(part.columns) - 1
-        songs.codes[slot, : last + 1] = torch.tensor(part.columns)
+        songs.codes[slot, : last + 1] = put(part.columns, songs.codes.device, torch.int64)
         for state, value in (
             (songs.column, column),
             (songs.last, last),
             (songs.offset, part.offset),
             (songs.start, part.start),
             (songs.guidance, part.guidance),
+            (songs.finite, True),
         ):
-            state[slot] = value
+            state[slot].fill_(value)
         songs.choices.put(slot, part.sampling, self.config.vocabulary)
         self._counts[slot] = _Count(column, last, part.offset)
 
@@ -162,6 +167,8 @@ class TorchPlayer(TorchDecoder):
         x = (embedded + self._sinusoids[position]).to(self._table.dtype)
         logits = self.forward(x, position, songs.guidance[:n], shape.seen, shape.text)
         following = torch.minimum(column + 1, last)
+        # A sum is a number only if all that it sums are.
+        songs.finite[:n].logical_and_(logits.sum(dim=(1, 2)).isfinite() | (column >= last))
         chosen = choose(logits, songs.choices.first(n), songs.start[:n] + following)
         standing = songs.codes[slots, following]
         songs.codes[slots, following] = torch.where(standing < 0, chosen, standing)
@@ -183,10 +190,4 @@ class TorchPlayer(TorchDecoder):
         steps = torch.arange(1, max(made.values(), default=0) + 1, device=codes.device)
         columns = (first[:, None] + steps).clamp(max=codes.shape[1] - 1)
         tokens = codes.gather(1, columns[:, :, None].expand(-1, -1, codes.shape[2]))
-        if not codes.is_cuda:
-            return TorchChunk(made, tokens, None)
-        copied = torch.empty(tokens.shape, dtype=tokens.dtype, pin_memory=True)
-        copied.copy_(tokens, non_blocking=True)
-        event = torch.cuda.Event()
-        event.record()
-        return TorchChunk(made, copied, event)
+        return TorchChunk(made, Fetched.of(tokens), Fetched.of(self._songs.finite))

@@ -28,11 +28,12 @@ class Choices:
         return Choices(ones, ones.double(), integers, ones.clone(), integers.clone())
 
     def put(self, song: int, sampling: Sampling, vocabulary: int) -> None:
-        self.temperature[song] = 1.0 if sampling.greedy else sampling.temperature
-        self.noisy[song] = 0.0 if sampling.greedy else 1.0
-        self.top_k[song] = min(sampling.top_k, vocabulary) or vocabulary
-        self.below[song] = 1 - sampling.top_p if sampling.top_p < 1 else -1.0
-        self.key[song] = _signed(key_of(sampling.seed))
+        """By `fill_`, as assigning a number would first copy it, and wait until the device has."""
+        self.temperature[song].fill_(1.0 if sampling.greedy else sampling.temperature)
+        self.noisy[song].fill_(0.0 if sampling.greedy else 1.0)
+        self.top_k[song].fill_(min(sampling.top_k, vocabulary) or vocabulary)
+        self.below[song].fill_(1 - sampling.top_p if sampling.top_p < 1 else -1.0)
+        self.key[song].fill_(_signed(key_of(sampling.seed)))
 
     def first(self, songs: int) -> "Choices":
         return Choices(*(part[:songs] for part in vars(self).values()))

@@ -12,6 +12,7 @@ from model_container.engine.song import Request, Song
 from model_container.engine.torch_decoder import POSITIONS, TorchDecoder
 from model_container.engine.torch_graph import Run
 from model_container.engine.torch_model import device
+from model_container.engine.torch_player import TorchPlayer
 from model_container.engine.windows import Windows
 from tests.engine import tiny
 from tests.engine.conftest import Folders
@@ -226,3 +227,28 @@ def test_a_step_asks_the_host_for_nothing(kind: str, players: Players) -> None:
     assert player.warm(seconds=600) == len(ran) > 5
     with pytest.raises(RuntimeError, match="meta"):
         player.tensor(np.zeros(1, np.float32)).item()
+
+
+def test_a_song_whose_logits_are_not_finite_fails_alone_and_leaves_nothing_behind(on_torch: Models) -> None:
+    model = on_torch(slots=2)
+    player, tune = model.decoder, request(3, frames=60)
+    assert isinstance(player, TorchPlayer)
+    broken, beside, after, expected = Ear(), Ear(), Ear(), Ear()
+    one = on_torch()
+    alone = Batch(one)
+    alone.join(Song(one, tune, WINDOWS), expected)
+    play(alone)
+
+    batch = Batch(model)
+    batch.join(Song(model, request(1, frames=400), Windows()), broken)
+    batch.join(Song(model, request(0, frames=200), Windows()), beside)
+    while not beside.made:
+        batch.advance()
+    player._past.both[:, :, :2, :, :5] = float("nan")
+    batch.join(Song(model, tune, WINDOWS), after)
+    play(batch)
+
+    assert isinstance(broken.error, ArithmeticError)
+    assert beside.error is None
+    assert beside.sound.shape[1] == 200 * 640
+    np.testing.assert_array_equal(after.sound, expected.sound)
