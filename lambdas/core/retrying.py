@@ -10,7 +10,7 @@ from collections.abc import Callable
 from lambdas.core.asking import Setback
 from lambdas.core.jobs import STRIKES, Job
 
-PATIENT = 5  # the pause before a host is asked again that has no place: grown to that after so many failures
+PATIENT = 5  # times after which the pause before a host without a place is asked again grows no longer
 
 
 def without(job: Job, why: Setback) -> Job:
@@ -26,9 +26,13 @@ def pause(job: Job, why: Setback, following: str | None, wait: Callable[[int], f
     """Seconds until the next attempt. `job`: with its attempt. `following`: the host that is next, if one is
     in good order. `wait`: seconds after so many failures in a row."""
     after, host = without(job, why), job.backend or ""
-    if following not in (None, host):
-        return wait(PATIENT) if following in after.deferrals else 0.0
+    if following is not None and following != host:
+        return _grown(after.deferrals.get(following, 0), wait)
     if after.strikes.get(host) == STRIKES:
         return 0.0
     times = (after.deferrals if why.ask == "later" else after.strikes).get(host, 0)
-    return max(wait(min(max(1, times), PATIENT)), why.pause)
+    return max(_grown(max(1, times), wait), why.pause)
+
+
+def _grown(times: int, wait: Callable[[int], float]) -> float:
+    return wait(min(times, PATIENT)) if times else 0.0

@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 
 from lambdas.core.breaking import Breakers, Policy
-from lambdas.core.errors import HostRefusal, RequestError, TransientError
+from lambdas.core.errors import Busy, HostRefusal, RequestError, StoreFault, TransientError, Waking
 from lambdas.core.jobs import Status
 from lambdas.core.ports import Failed, Finished, Running
 from lambdas.core.requests import SourceRequest, UploadRequest
@@ -125,6 +125,24 @@ def _left_alone(world: World) -> None:
     others.failed("first", "unreachable", "another job's")
 
 
+def _full_and_nobody_else(world: World) -> None:
+    world.hosts["first"].refusals = (
+        Busy("busy", "Full."),
+        Waking("waking", "Not yet."),
+        Busy("busy", "Full."),
+    )
+    world.hosts["second"].refusals = (HostRefusal("http_401", "There is no token."),) * 9
+
+
+def _bucket_out_of_order(world: World) -> None:
+    world.hosts["first"].refusals = (StoreFault("input_unreachable", "The recording could not be read."),)
+    world.hosts["first"].answers = (StoreFault("upload_refused", "The store refused the audio."), Finished())
+
+
+def _full_after_its_rest(world: World) -> None:
+    world.hosts["first"].refusals = (NOT_NOW, Busy("busy", "Full.", 20))
+
+
 def _unpaid(world: World) -> None:
     world.hosts["first"].refusals = (HostRefusal("http_402", "The account is not paid."),) * 9
 
@@ -144,5 +162,8 @@ STORIES: Mapping[str, Story] = {
     "within the budget, and beyond": Story([DONE], ceilings=Ceilings(stage=0.5), drive=_one_too_many),
     "a host left alone": Story([DONE], ("first", "second"), TOUCHY, prepare=_out_for_a_while),
     "every host left alone": Story([DONE], ("first",), TOUCHY, prepare=_left_alone),
+    "full, and nobody else": Story([DONE], ("first", "second"), prepare=_full_and_nobody_else),
+    "a bucket out of order": Story([DONE], policy=TOUCHY, prepare=_bucket_out_of_order),
+    "full after its rest": Story([DONE], policy=TOUCHY, prepare=_full_after_its_rest),
     "unpaid": Story([DONE], ("first", "second"), TOUCHY, prepare=_unpaid),
 }

@@ -6,7 +6,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
-from lambdas.core.errors import RequestError, TransientError
+from lambdas.core.errors import (
+    Busy,
+    HostRefusal,
+    PermanentError,
+    RequestError,
+    StoreFault,
+    TransientError,
+    Unfit,
+    Waking,
+)
 from lambdas.core.ports import Failed, Finished, Message, Running
 from lambdas.core.spending import Ceilings
 from tests.fakes.stories import LONG, NOT_NOW, TOUCHY
@@ -25,6 +34,17 @@ ANSWERS = st.lists(
 )
 
 
+REFUSALS = (
+    NOT_NOW,
+    Busy("busy", "Full.", 30),
+    Waking("waking", "Not yet.", 100),
+    StoreFault("upload_refused", "The store refused."),
+    HostRefusal("host_unpaid", "Not paid."),
+    Unfit("not_hosted", "Not here."),
+    PermanentError("invalid_input", "Not this."),
+)
+
+
 class Flow(RuleBasedStateMachine):
     jobs = Bundle("jobs")
 
@@ -32,16 +52,18 @@ class Flow(RuleBasedStateMachine):
         random=st.randoms(use_true_random=False),
         copies=st.integers(1, 2),
         answers=ANSWERS,
-        refusals=st.integers(0, 5),
+        refusals=st.lists(st.sampled_from(REFUSALS), max_size=8),
+        others=st.lists(st.sampled_from(REFUSALS), max_size=4),
         longest=st.sampled_from((30.0, 300.0)),
         policy=st.sampled_from((None, TOUCHY)),
         ceilings=st.sampled_from((None, Ceilings(stage=1.0), Ceilings(principal=0.5))),
     )
-    def begin(self, random, copies, answers, refusals, longest, policy, ceilings):
+    def begin(self, random, copies, answers, refusals, others, longest, policy, ceilings):
         self.world = World("first", "second", copies=copies, random=random, policy=policy, ceilings=ceilings)
         self.world.hosts["first"].longest = longest
         self.world.hosts["first"].answers = (*answers, Finished())
-        self.world.hosts["first"].refusals = [NOT_NOW] * refusals
+        self.world.hosts["first"].refusals = refusals
+        self.world.hosts["second"].refusals = others
 
     @rule(
         target=jobs,
