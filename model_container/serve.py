@@ -28,6 +28,7 @@ from model_container.server.opening import Opening
 from model_container.server.song_studio import SongStudio
 from model_container.server.studio import About, Studio
 from model_container.server.track_studio import TrackStudio
+from model_container.server.waiting import STALL, limit_stalls
 from model_container.tracks.live import TrackEngine
 from model_container.tracks.model import TrackModel
 
@@ -49,8 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         timeout_graceful_shutdown=GRACE,
         server_header=False,
     )
+    listener = config.bind_socket()
+    limit_stalls(listener, options.stall)
     try:
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run([listener])
     finally:
         if not opening.close():
             os._exit(0)  # the interpreter would not survive its end within a library that loads
@@ -101,6 +104,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=0, help="songs at a time; default: what memory holds")
     parser.add_argument("--queue", type=int, default=16, help="songs that may wait for a slot")
     parser.add_argument("--deadline", type=float, default=3600, help="seconds that a song may take")
+    parser.add_argument("--stall", type=float, default=STALL, help="seconds that a reader may take nothing")
     return parser.parse_args(arguments)
 
 

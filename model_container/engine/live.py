@@ -14,22 +14,15 @@ from typing import Self
 from model_container.engine.batch import Batch
 from model_container.engine.decoder import FloatArray
 from model_container.engine.model import Model
+from model_container.engine.places import ClosedError, Place, Places
 from model_container.engine.song import Request, Song
 from model_container.engine.windows import Windows
 
 logger = logging.getLogger(__name__)
 
 
-class FullError(Exception):
-    """As many songs wait as may; try again later."""
-
-
 class FailedError(Exception):
     """The song could not be made; its cause says why."""
-
-
-class ClosedError(Exception):
-    """The engine takes no more songs."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +38,14 @@ class Stats:
 
 
 class Live:
-    """A song as its listener sees it: iterate for its sound as it is made. At most its own length is kept."""
+    """A song as its listener sees it: iterate for its sound as it is made. At most its own length is kept.
 
-    def __init__(self, frames: int) -> None:
+    A place that is given is left when the song has been heard to its end, or stopped.
+    """
+
+    def __init__(self, frames: int, place: Place | None = None) -> None:
         self.frames = frames
+        self._place = place
         self.made = 0
         self._pieces: queue.SimpleQueue[FloatArray | Exception | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -58,13 +55,16 @@ class Live:
         """Pieces of sound [channels, samples] until the song ends. Raises FailedError."""
         while (piece := self._pieces.get()) is not None:
             if isinstance(piece, Exception):
+                self._leave()
                 raise FailedError("The song could not be made.") from piece
             yield piece
+        self._leave()
 
     def stop(self) -> None:
         """The rest is not wanted. Whoever iterates is released."""
         self._stopped.set()
         self._pieces.put(None)
+        self._leave()
 
     def stopped(self) -> bool:
         return self._stopped.is_set()
@@ -82,6 +82,10 @@ class Live:
     def finished(self) -> bool:
         return self._ended or self.stopped()
 
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place.leave()
+
 
 class Engine:
     """Use it in a `with`: leaving it takes no more songs and returns when those it has are made."""
@@ -89,11 +93,10 @@ class Engine:
     def __init__(self, model: Model, *, queue_size: int = 16, windows: Windows | None = None) -> None:
         self.model = model
         self._windows = windows or Windows()
-        self.capacity = model.decoder.slots + queue_size
+        self.places = Places(model.decoder.slots + queue_size)
         self._batch = Batch(model)
         self._songs: list[Live] = []
         self._arrivals: list[tuple[Song, Live]] = []
-        self._closed = False
         self._busy_seconds = 0.0
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine")
@@ -106,15 +109,24 @@ class Engine:
         self.close()
         self._thread.join()
 
-    def play(self, request: Request) -> Live:
-        """Start a song as soon as a slot is free.
+    def play(self, request: Request, place: Place | None = None) -> Live:
+        """Start a song as soon as a slot is free: in a place that is the caller's to leave, or one of its own.
 
         Raises FullError, ClosedError, or ValueError for a request that the model cannot fulfil.
         """
-        self._refuse()  # before the work of looking at the request
-        song, live = Song(self.model, request, self._windows), Live(request.frames)
+        own = None if place else self.places.take()
+        try:
+            return self._begin(Song(self.model, request, self._windows), Live(request.frames, own))
+        except Exception:
+            if own:
+                own.leave()
+            raise
+
+    def _begin(self, song: Song, live: Live) -> Live:
         with self._change:
-            self._refuse()
+            if self.closed:
+                raise ClosedError("The engine is stopping.")
+            self._songs = [other for other in self._songs if not other.finished]
             self._songs.append(live)
             self._arrivals.append((song, live))
             self._change.notify()
@@ -123,12 +135,12 @@ class Engine:
     def close(self) -> None:
         """Take no more songs; those that were taken are finished."""
         with self._change:
-            self._closed = True
+            self.places.close()
             self._change.notify()
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self.places.closed
 
     def position(self, live: Live) -> int | None:
         """A song's place in the line, from 1; None when it is no longer in it."""
@@ -143,14 +155,6 @@ class Engine:
         return Stats(
             waiting, batch.running, batch.rounds, batch.columns, batch.columns / rate, self._busy_seconds
         )
-
-    def _refuse(self) -> None:
-        with self._change:
-            if self._closed:
-                raise ClosedError("the engine is stopping")
-            self._songs = [live for live in self._songs if not live.finished]
-            if len(self._songs) >= self.capacity:
-                raise FullError(f"{len(self._songs)} songs are waiting or being made")
 
     def _run(self) -> None:
         try:
@@ -167,12 +171,12 @@ class Engine:
     def _seat(self) -> bool:
         """Let arrivals join; sleep while there is nothing to do. False when closed and all is made."""
         with self._change:
-            while not (self._arrivals or self._busy or self._closed):
+            while not (self._arrivals or self._busy or self.closed):
                 self._change.wait()
             for song, live in self._arrivals:
                 self._batch.join(song, live)
             self._arrivals.clear()
-            return self._busy or not self._closed
+            return self._busy or not self.closed
 
     @property
     def _busy(self) -> bool:

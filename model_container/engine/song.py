@@ -3,7 +3,7 @@
 Knows codes, sound and conditions. Must not know slots, other songs, or threads.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Song:
 
     def __init__(self, model: Model, request: Request, windows: Windows) -> None:
         """Raises ValueError for a request that this model cannot fulfil."""
-        self.request = request
+        self.request = replace(request, recording=None, melody=None)  # five minutes of them are 77 MB
         self._model, self._windows = model, windows
         recorded = _recorded(model, request)
         self._codes = np.zeros((model.config.decoder.codebooks, request.frames), np.int64)

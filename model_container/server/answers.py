@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from model_container.engine.live import ClosedError, FailedError, FullError
+from model_container.engine.live import FailedError
+from model_container.engine.places import ClosedError, FullError
 from model_container.server.contract import Problem
 from model_container.server.opening import LoadingError, UnusableError
 from model_container.server.transfer import TransferError

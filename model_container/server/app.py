@@ -17,7 +17,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from model_container.server.answers import HANDLERS, CanceledError, MalformedError, TooLargeError, answer
+from model_container.server.answers import (
+    HANDLERS,
+    CanceledError,
+    DeadlineError,
+    MalformedError,
+    TooLargeError,
+    answer,
+)
 from model_container.server.contract import VERSION, Cancel, Invocation, Problem
 from model_container.server.metrics import numbers
 from model_container.server.opening import Opening
@@ -26,6 +33,7 @@ from model_container.server.studio import Performance
 from model_container.server.waiting import before
 
 MAX_BODY = 64 << 10  # bytes
+MAX_PIECE = 64 << 10  # bytes
 THREADS = 1024  # at most: whoever waits for music holds one, and so does each look at it
 UNKNOWN = Problem(code="unknown", detail="No such song.", transient=False)
 BARRED = Problem(code="barred", detail="No web page may ask here.", transient=False)
@@ -36,7 +44,7 @@ class App:
 
     def __init__(self, opening: Opening, deadline: float) -> None:
         self._opening, self._deadline = opening, deadline
-        self._songs = Songs(deadline)
+        self._songs = Songs()
 
     def asgi(self) -> ASGIApp:
         routes = [
@@ -56,6 +64,7 @@ class App:
         return JSONResponse(numbers(self._opening.studio().stats()))
 
     async def invoke(self, request: Request) -> Response:
+        began = time.monotonic()
         if "origin" in request.headers:  # which browsers alone send, and on behalf of any website
             return answer(403, BARRED)
         values = await _values(request)
@@ -65,11 +74,10 @@ class App:
         invocation = studio.invocation.model_validate(values)
         if "respond-async" in request.headers.get("prefer", ""):
             invocation = invocation.model_copy(update={"respond_async": True})
+        until = began + (invocation.deadline_s or self._deadline)
         if invocation.output_url is not None:
-            return await self._deliver(request, invocation)
-        deadline = time.monotonic() + (invocation.deadline_s or self._deadline)
-        performance = await asyncio.to_thread(studio.begin, invocation)
-        return await self._play(request, performance, deadline)
+            return await self._deliver(request, invocation, began, until)
+        return await self._play(request, studio.begin(invocation, began), until)
 
     async def check(self, request: Request) -> Response:
         delivery = self._songs.find(request.path_params["id"])
@@ -79,10 +87,12 @@ class App:
         self._songs.stop(request.path_params["id"])
         return Response(status_code=204)
 
-    async def _deliver(self, request: Request, invocation: Invocation) -> Response:
+    async def _deliver(
+        self, request: Request, invocation: Invocation, began: float, until: float
+    ) -> Response:
         """Answers with the state: at once if the client prefers that, else when the audio is there."""
         id, studio = invocation.id or uuid.uuid4().hex, self._opening.studio()
-        delivery, new = await asyncio.to_thread(self._songs.start, studio, invocation, id)
+        delivery, new = await asyncio.to_thread(self._songs.start, studio, invocation, id, began, until)
         if invocation.respond_async:
             # Who asks by body speaks through a carrier, which may take any status but 200 for a fault.
             preferred = "respond-async" in request.headers.get("prefer", "")
@@ -94,13 +104,13 @@ class App:
                 delivery.stop(CanceledError("Nobody waited for the music any more."))
         return JSONResponse(delivery.state().model_dump())
 
-    async def _play(self, request: Request, performance: Performance, deadline: float) -> Response:
+    async def _play(self, request: Request, performance: Performance, until: float) -> Response:
         """Answers with the audio. The answer begins late enough for a failure until then to be told."""
         pieces = filter(None, performance.stream())
         whole = not performance.invocation.stream
         begun = asyncio.to_thread(b"".join, pieces) if whole else asyncio.to_thread(next, pieces, b"")
         try:
-            first = await before(deadline, begun, request)
+            first = await before(until, begun, request)
         except BaseException:
             performance.stop()
             raise
@@ -108,8 +118,7 @@ class App:
             "Content-Length": str(performance.size),
             "Cadenza-Seed": str(performance.invocation.seed),
         }
-        body = _body(performance, first, pieces, deadline)
-        return StreamingResponse(body, media_type="audio/wav", headers=headers)
+        return _Sound(performance, _body(first, pieces), until, headers)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -119,16 +128,32 @@ class App:
         await asyncio.to_thread(self._songs.finish)
 
 
-async def _body(
-    performance: Performance, first: bytes, pieces: Iterator[bytes], deadline: float
-) -> AsyncIterator[bytes]:
+class _Sound(StreamingResponse):
+    """A performance that is sent until a moment of time.monotonic(), and whose place is left then."""
+
+    def __init__(
+        self, performance: Performance, body: AsyncIterator[bytes], until: float, headers: dict[str, str]
+    ) -> None:
+        super().__init__(body, media_type="audio/wav", headers=headers)
+        self._performance, self._until = performance, until
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(max(self._until - time.monotonic(), 0)):
+                await super().__call__(scope, receive, send)
+        except TimeoutError as error:
+            raise DeadlineError("The song was not made and heard in time.") from error
+        finally:  # also when the client has gone
+            self._performance.stop()
+
+
+async def _body(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """No more at a time than a reader should take in one go: what is sent lies in memory until it is read."""
     piece = first
-    try:
-        while piece:
-            yield piece
-            piece = await before(deadline, asyncio.to_thread(next, pieces, b""))
-    finally:  # also when the client has gone
-        performance.stop()
+    while piece:
+        for start in range(0, len(piece), MAX_PIECE):
+            yield piece[start : start + MAX_PIECE]
+        piece = await asyncio.to_thread(next, pieces, b"")
 
 
 async def _values(request: Request) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from model_container.engine.config import CheckpointError
-from model_container.engine.live import ClosedError
+from model_container.engine.places import ClosedError
 from model_container.server.capacity import resident
 from model_container.server.studio import Studio
 

@@ -3,13 +3,14 @@
 Knows addresses and the engine. Must not know HTTP as a server, or what becomes of a song.
 """
 
-import time
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from model_container.engine import wav
 from model_container.engine.decoder import FloatArray
 from model_container.engine.live import Engine, Live, Stats
+from model_container.engine.places import Place
+from model_container.engine.song import Request
 from model_container.server import transfer
 from model_container.server.contract import Audio, Invocation, SongInvocation
 from model_container.server.sounds import read_wav
@@ -18,21 +19,21 @@ from model_container.server.studio import About, Standing
 MAX_SECONDS = 300.0  # of a recording or a melody
 
 
-@dataclass(frozen=True, eq=False)
 class Song:
     """Implements Performance."""
 
-    invocation: SongInvocation
-    live: Live
-    engine: Engine
-    began: float
+    def __init__(self, invocation: SongInvocation, engine: Engine, place: Place, began: float) -> None:
+        self.invocation, self.began = invocation, began
+        self._engine, self._place, self._config = engine, place, engine.model.config
+        self._live: Live | None = None
+        self._stopped = threading.Event()
 
     @property
     def size(self) -> int:
-        return len(self._header()) + self._samples * self._channels * 2
+        return len(self._header()) + self._samples * self._config.decoder.channels * 2
 
     def stream(self) -> Iterator[bytes]:
-        pieces = iter(self.live)
+        pieces = iter(self._play())
         first = next(pieces, None)
         if first is None:
             return
@@ -41,23 +42,47 @@ class Song:
             yield wav.pcm(piece)
 
     def stop(self) -> None:
-        self.live.stop()
+        self._stopped.set()
+        if self._live is not None:
+            self._live.stop()
+        self._place.leave()
 
     def standing(self) -> Standing:
-        made, seconds = self.live.made, self.live.made / self.engine.model.config.codec.frame_rate
-        position = None if made else self.engine.position(self.live)
-        return Standing(made / self.live.frames, "Making music", seconds, position)
+        live = self._live
+        if live is None:
+            return Standing(0.0, "Getting ready", 0.0)
+        position = None if live.made else self._engine.position(live)
+        seconds = live.made / self._config.codec.frame_rate
+        return Standing(live.made / live.frames, "Making music", seconds, position)
+
+    def _play(self) -> Live:
+        with self._place.work():
+            live = self._live = self._engine.play(self._request(), self._place)
+        if self._stopped.is_set():
+            live.stop()
+        return live
+
+    def _request(self) -> Request:
+        asked = self.invocation
+        melody, sound = asked.audio is not None and asked.audio.role == "melody", self._fetch(asked.audio)
+        return asked.request(
+            self._config.codec.frame_rate,
+            recording=None if melody else sound,
+            melody=sound[0] if melody and sound is not None else None,
+        )
+
+    def _fetch(self, audio: Audio | None) -> FloatArray | None:
+        if audio is None:
+            return None
+        data = transfer.get(str(audio.url), "the input audio", lambda: not self._stopped.is_set())
+        return read_wav(data, self._config.codec.rate, MAX_SECONDS, mono=audio.role == "melody")
 
     @property
     def _samples(self) -> int:
-        return self.live.frames * self.engine.model.config.codec.hop
-
-    @property
-    def _channels(self) -> int:
-        return self.engine.model.config.decoder.channels
+        return round(self.invocation.duration * self._config.codec.frame_rate) * self._config.codec.hop
 
     def _header(self) -> bytes:
-        return wav.header(self._samples, self._channels, self.engine.model.config.codec.rate)
+        return wav.header(self._samples, self._config.decoder.channels, self._config.codec.rate)
 
 
 class SongStudio:
@@ -75,21 +100,7 @@ class SongStudio:
     def stats(self) -> Stats:
         return self.engine.stats()
 
-    def begin(self, invocation: Invocation) -> Song:
+    def begin(self, invocation: Invocation, began: float) -> Song:
         if not isinstance(invocation, SongInvocation):
             raise TypeError(invocation)
-        began = time.monotonic()
-        sound = self._fetch(invocation.audio)
-        melody = invocation.audio is not None and invocation.audio.role == "melody"
-        request = invocation.request(
-            self.engine.model.config.codec.frame_rate,
-            recording=None if melody else sound,
-            melody=sound[0] if melody and sound is not None else None,
-        )
-        return Song(invocation, self.engine.play(request), self.engine, began)
-
-    def _fetch(self, audio: Audio | None) -> FloatArray | None:
-        if audio is None:
-            return None
-        data = transfer.get(str(audio.url), "the input audio")
-        return read_wav(data, self.engine.model.config.codec.rate, MAX_SECONDS, mono=audio.role == "melody")
+        return Song(invocation, self.engine, self.engine.places.take(), began)

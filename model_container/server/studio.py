@@ -33,7 +33,7 @@ class Standing:
 
 
 class Performance(Protocol):
-    """Music under way for an invocation, since `began` of time.monotonic()."""
+    """Music that is asked for, since `began` of time.monotonic(). It has a place until it is stopped."""
 
     @property
     def invocation(self) -> Invocation: ...
@@ -42,12 +42,15 @@ class Performance(Protocol):
     def began(self) -> float: ...
 
     def stream(self) -> Iterator[bytes]:
-        """The WAV as it is made; an empty piece says that the standing has changed. Blocks between them.
+        """The WAV as it is made; an empty piece says that the standing has changed. Blocks between them, and
+        at first while inputs are fetched.
 
-        Ends early when stopped. Raises live.FailedError.
+        Ends early when stopped. Raises ValueError, transfer.TransferError, places.ClosedError,
+        live.FailedError.
         """
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Leave the place: what was made is not needed any more, and what was not is not made."""
 
     def standing(self) -> Standing: ...
 
@@ -63,10 +66,10 @@ class Studio(Protocol):
     @property
     def closed(self) -> bool: ...
 
-    def begin(self, invocation: Invocation) -> Performance:
-        """Blocks while inputs are fetched.
+    def begin(self, invocation: Invocation, began: float) -> Performance:
+        """Take a place for what was asked at a moment of time.monotonic().
 
-        Raises ValueError, transfer.TransferError, live.FullError, live.ClosedError.
+        Raises places.FullError, places.ClosedError.
         """
 
     def stats(self) -> Stats: ...

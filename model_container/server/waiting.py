@@ -1,9 +1,11 @@
 """Waiting for work on threads, but not for ever, and not for nobody.
 
-Knows asyncio. Must not know what is waited for.
+Knows asyncio and sockets. Must not know what is waited for.
 """
 
 import asyncio
+import socket
+import sys
 import time
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -13,6 +15,15 @@ from starlette.requests import ClientDisconnect, Request
 from model_container.server.answers import DeadlineError
 
 T = TypeVar("T")
+STALL = 30.0  # seconds in which a reader that is still there has taken something
+
+
+def limit_stalls(listener: socket.socket, seconds: float = STALL) -> None:
+    """Have the connections that it accepts end when their reader takes nothing for so long, where the system
+    can do that: no memory, and no end of the server, waits for a reader that does not read.
+    """
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * seconds))
 
 
 async def before(deadline: float | None, work: Awaitable[T], request: Request | None = None) -> T:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Self
 
 from model_container.engine.checkpoint import FloatArray
-from model_container.engine.live import ClosedError, FailedError, FullError, Stats
+from model_container.engine.live import FailedError, Stats
+from model_container.engine.places import ClosedError, Places
 from model_container.tracks.making import Made, Stage, make
 from model_container.tracks.model import TrackModel
 
@@ -70,9 +71,8 @@ class TrackEngine:
     """Use it in a `with`: leaving it takes no more clips and returns when those it has are made."""
 
     def __init__(self, model: TrackModel, *, queue_size: int = 16) -> None:
-        self.model, self.capacity = model, 1 + queue_size
+        self.model, self.places = model, Places(1 + queue_size)
         self._takes: list[Take] = []
-        self._closed = False
         self._made, self._seconds, self._busy_seconds = 0, 0.0, 0.0
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="tracks")
@@ -85,31 +85,24 @@ class TrackEngine:
         self.close()
         self._thread.join()
 
-    def refuse(self) -> None:
-        """Raises FullError or ClosedError if nothing more may come."""
-        with self._change:
-            if self._closed:
-                raise ClosedError("the engine is stopping")
-            if (waiting := len(self._waiting())) >= self.capacity:
-                raise FullError(f"{waiting} clips are waiting or being made")
-
     def play(self, tracks: FloatArray) -> Take:
-        """Make one of two [2, samples] when it is their turn. Raises what `refuse` does."""
+        """Make one of two [2, samples] when it is their turn, for who has a place. Raises ClosedError."""
         take = Take(tracks)
         with self._change:
-            self.refuse()
+            if self.closed:
+                raise ClosedError("The engine is stopping.")
             self._takes.append(take)
             self._change.notify()
         return take
 
     def close(self) -> None:
         with self._change:
-            self._closed = True
+            self.places.close()
             self._change.notify()
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self.places.closed
 
     def position(self, take: Take) -> int | None:
         """Its place in the line, from 1; None when it is no longer in it."""
@@ -145,6 +138,6 @@ class TrackEngine:
     def _next(self) -> Take | None:
         """The first that waits; sleeps while there is none. None when closed and all is made."""
         with self._change:
-            while not self._waiting() and not self._closed:
+            while not self._waiting() and not self.closed:
                 self._change.wait()
             return self._takes[0] if self._takes else None

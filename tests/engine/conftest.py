@@ -13,7 +13,7 @@ from model_container.engine.model import Model
 from model_container.engine.native import kernels
 from model_container.pack import pack
 from tests.engine import tiny
-from tests.engine.serving import Service, Store, serving
+from tests.engine.serving import Drip, Service, Store, serving
 
 Folders = Callable[..., Path]
 
@@ -48,6 +48,13 @@ def packs(checkpoints: Folders, tmp_path_factory: pytest.TempPathFactory) -> Fol
 @pytest.fixture
 def store() -> Iterator[Store]:
     made = Store()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def drip() -> Iterator[Drip]:
+    made = Drip()
     yield made
     made.close()
 

@@ -7,7 +7,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,6 +21,7 @@ from model_container.server.app import App
 from model_container.server.opening import Opening
 from model_container.server.song_studio import SongStudio
 from model_container.server.studio import About, Studio
+from model_container.server.waiting import STALL, limit_stalls
 
 SONG = {"prompt": "a tune", "duration": 1.2, "seed": 7}
 LONG = {**SONG, "duration": 300}
@@ -68,6 +69,35 @@ class Store:
         self._server.server_close()
 
 
+class Drip:
+    """A store that gives a file a little at a time, and never all of it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._closed = threading.Event()
+        drip = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                drip.asked += 1
+                self.send_response(200)
+                self.end_headers()
+                with suppress(OSError):  # whom it answers has gone
+                    while not drip._closed.wait(0.05):
+                        self.wfile.write(b"RIFF")
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/drip"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
 class Service:
     """A running server as its clients see it, and the engine within."""
 
@@ -96,19 +126,20 @@ class Service:
         pytest.fail("it did not happen")
 
 
-def serving(engine: Engine, timeout: float = 600) -> AbstractContextManager[Service]:
+def serving(engine: Engine, timeout: float = 600, stall: float = STALL) -> AbstractContextManager[Service]:
     """A server of songs by this engine, which is started and closed with it."""
-    return answering(lambda stack: SongStudio(stack.enter_context(engine), ABOUT), engine, timeout)
+    return answering(lambda stack: SongStudio(stack.enter_context(engine), ABOUT), engine, timeout, stall)
 
 
 @contextmanager
 def answering(
-    load: Callable[[ExitStack], Studio], engine: object = None, timeout: float = 600
+    load: Callable[[ExitStack], Studio], engine: object = None, timeout: float = 600, stall: float = STALL
 ) -> Iterator[Service]:
     """A server of whatever `load` opens."""
     opening = Opening(load)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        limit_stalls(listener, stall)
         server = uvicorn.Server(uvicorn.Config(App(opening, timeout).asgi(), log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -134,10 +165,12 @@ def samples(data: bytes, rate: int = 32000) -> np.ndarray:
 
 @contextmanager
 def hanging(service: Service, body: Any) -> Iterator[None]:
-    """A client that has sent its request and waits for the answer, until it hangs up."""
+    """A client that has sent its request and reads no answer, until it hangs up."""
     data = json.dumps(body).encode()
     host, port = service.url.removeprefix("http://").split(":")
     head = f"POST /invocations HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(data)}\r\n\r\n"
-    with socket.create_connection((host, int(port))) as client:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # which an answer does not fit in
+        client.connect((host, int(port)))
         client.sendall(head.encode() + data)
         yield

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 import wave
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from model_container.engine import wav
-from model_container.engine.live import ClosedError, Engine, FailedError, FullError
+from model_container.engine.live import Engine, FailedError
 from model_container.engine.model import Model
+from model_container.engine.places import ClosedError, FullError
 from model_container.engine.sampling import Sampling
 from model_container.engine.song import Request
 from tests.engine.conftest import Folders
@@ -64,6 +66,20 @@ def test_a_full_engine_says_so_and_takes_songs_again_later(packs: Folders) -> No
         for song in songs:
             song.stop()
         assert len(list(engine.play(request(3)))) > 0
+
+
+def test_a_song_that_is_made_and_not_heard_counts(packs: Folders) -> None:
+    with Engine(Model.load(packs("text")), queue_size=0) as engine:
+        song = engine.play(request(0))
+        while song.made < 60 or engine.stats().running:
+            time.sleep(0.01)
+
+        with pytest.raises(FullError):
+            engine.play(request(1))
+        heard = sum(piece.shape[1] for piece in song)
+        again = sum(piece.shape[1] for piece in engine.play(request(1)))
+
+    assert heard == again == 60 * 640
 
 
 def test_songs_that_were_taken_are_finished_when_the_engine_closes(packs: Folders) -> None:

@@ -1,5 +1,7 @@
 """Requests, windows and seams."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,17 @@ def test_windows_cover_every_frame_once_and_none_is_too_long(done: int, total: i
         made = span.stop
 
     assert made == max(done, total)
+
+
+def test_a_recording_is_not_held_for_as_long_as_its_song_is_made(packs: Folders) -> None:
+    recording = np.zeros((1, 640 * 11), np.float32)
+    held = weakref.ref(recording)
+
+    song = Song(Model.load(packs("text")), Request("x", 60, recording=recording), Windows())
+    del recording
+
+    assert song.made == 11
+    assert held() is None
 
 
 def make(model: Model, asked: Request, windows: Windows) -> Ear:

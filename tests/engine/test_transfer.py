@@ -8,10 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+import urllib3
 
 from model_container.server import transfer
 
-Conduct = Callable[[BaseHTTPRequestHandler], None]
+Conduct = Callable[[BaseHTTPRequestHandler], object]
 
 
 class Stranger:
@@ -19,6 +20,7 @@ class Stranger:
 
     def __init__(self) -> None:
         self.conduct: Conduct = lambda _: None
+        self.take: Conduct = lambda handler: handler.rfile.read(int(handler.headers["Content-Length"]))
         self.sent = 0
         stranger = self
 
@@ -28,14 +30,20 @@ class Stranger:
                     stranger.conduct(self)
 
             def do_PUT(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.do_GET()
+                with suppress(OSError):
+                    stranger.take(self)
+                    stranger.conduct(self)
 
             def log_message(self, *_: object) -> None: ...
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/file"
+
+    def content(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
 
     def endless(self, handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -108,6 +116,39 @@ def test_what_a_store_says_after_its_status_is_not_waited_for(
         transfer.put(stranger.url, b"RIFF", "audio/wav", "the audio")
 
     assert stranger.sent < 64 << 20
+
+
+def test_a_store_that_takes_its_time_gets_the_whole(
+    stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, took = bytes(24 << 20), []
+
+    def take(handler: BaseHTTPRequestHandler) -> None:
+        for _ in range(24):
+            time.sleep(0.05)
+            took.append(len(handler.rfile.read(1 << 20)))
+
+    monkeypatch.setattr(transfer, "STORING", urllib3.Timeout(connect=0.4, read=10))
+    stranger.take, stranger.conduct = take, stranger.content
+
+    transfer.put(stranger.url, data, "audio/wav", "the audio", tries=1)
+
+    assert sum(took) == len(data)
+
+
+@pytest.mark.parametrize("way", ["get", "put"])
+def test_what_is_not_wanted_any_more_is_left(stranger: Stranger, way: str) -> None:
+    stranger.conduct = stranger.endless
+    answers = iter([True, False])
+
+    def move() -> None:
+        if way == "get":
+            transfer.get(stranger.url, "the audio", lambda: next(answers))
+        else:
+            transfer.put(stranger.url, bytes(1 << 20), "audio/wav", "the audio", 1, lambda: next(answers))
+
+    with pytest.raises(transfer.TransferError, match="not wanted"):
+        move()
 
 
 def test_no_store_puts_us_to_sleep(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,11 @@
 import time
 
 import numpy as np
-import pytest
 import urllib3
 
 from lambdas.backends.container import ContainerBackend
 from lambdas.backends.mix import mix
-from lambdas.core.errors import PermanentError
-from lambdas.core.ports import Finished, Input, Running, Work
+from lambdas.core.ports import Failed, Finished, Input, Running, Work
 from model_container.tracks.mixing import compare
 from tests.engine.serving import Service, Store, samples
 from tests.engine.tracks.serving import RATE, recording
@@ -25,15 +23,20 @@ def work(store: Store) -> Work:
     return Work("job-1-1", 1, piece, *urls, inputs)
 
 
-def test_two_tracks_that_the_service_hands_over_become_one(service: Service, store: Store) -> None:
-    store.files["/track1"], store.files["/track2"] = [recording(2)], [recording(2, 660)]
-
+def outcome(service: Service, store: Store) -> Finished | Failed:
     with urllib3.PoolManager() as http:
         backend = ContainerBackend(service.url, http)
         ticket, until = backend.start(work(store)), time.monotonic() + PATIENCE
         while isinstance(state := backend.check(work(store), ticket), Running):
             assert time.monotonic() < until
             time.sleep(0.02)
+    return state
+
+
+def test_two_tracks_that_the_service_hands_over_become_one(service: Service, store: Store) -> None:
+    store.files["/track1"], store.files["/track2"] = [recording(2)], [recording(2, 660)]
+
+    state = outcome(service, store)
 
     assert isinstance(state, Finished), state
     assert state.revision == "r7"
@@ -45,8 +48,11 @@ def test_two_tracks_that_the_service_hands_over_become_one(service: Service, sto
 def test_a_track_that_is_no_recording_is_final_for_the_service(service: Service, store: Store) -> None:
     store.files["/track1"], store.files["/track2"] = [recording(2)], [b"la la la"]
 
-    with urllib3.PoolManager() as http, pytest.raises(PermanentError, match="track 2"):
-        ContainerBackend(service.url, http).start(work(store))
+    state = outcome(service, store)
+
+    assert isinstance(state, Failed), state
+    assert not state.transient
+    assert "track 2" in state.detail
 
 
 def test_what_the_mock_makes_is_the_mix_that_results_are_measured_against() -> None:
