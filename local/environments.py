@@ -104,6 +104,11 @@ PACKING = Environment(
 DEPLOY = Environment(
     ".local/deploy", ("deploy/requirements.txt",), "what deploys to Modal (about 60 MB, once)"
 )
+REMOTE = Environment(
+    ".local/remote",
+    ("model_container/requirements-remote.txt",),
+    "the SageMaker SDK, which sends trainings away (about 940 MB, once)",
+)
 
 
 def ensure_node() -> None:
@@ -207,6 +212,7 @@ def main(names: list[str]) -> int:
         "engine": ENGINE.ensure,
         "reference": REFERENCE.ensure,
         "deploy": DEPLOY.ensure,
+        "remote": REMOTE.ensure,
         "cdk": ensure_cdk,
     }
     try:

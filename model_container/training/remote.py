@@ -6,6 +6,7 @@ estimators are gone from it, and its `ModelTrainer` runs any command with any ar
 """
 
 import argparse
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,14 @@ from model_container.training.recipe import Recipe, TrainingError
 PACKAGE = Path(__file__).resolve().parents[1]
 # What the job is sent of this package: what training imports, and nothing else.
 SENT = (
-    *("__init__.py", "train.py", "requirements-train.txt", "cascade", "training"),
+    *("__init__.py", "train.py", "cascade", "training"),
     *("engine/__init__.py", "engine/config.py"),
 )
 REQUIREMENTS = "model_container/requirements-train.txt"
 CHANNELS, CHECKPOINTS, SCRATCH = "/opt/ml/input/data", "/opt/ml/checkpoints", "/tmp/audio"
 FRAMEWORK = ("2.10.0", "py313")  # of AWS's image, into which the requirements are installed
 GPU_FAMILIES = ("ml.g", "ml.p")
+RESULTS = re.compile(r"s3://([^/]+)/(?:(.+)/)?([^/]+)/*")  # bucket, folders, name
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,15 @@ class Job:
     arguments: tuple[str, ...]
     channels: dict[str, str]
     results: str
+
+    def staging(self) -> tuple[str, str]:
+        """Bucket and prefix for the job's code and local inputs: beside the results, under no name that
+        theirs begins, since the job is given all that lies there."""
+        found = RESULTS.fullmatch(self.results)
+        if found is None:
+            raise ValueError(self.results)
+        bucket, folders, name = found.groups()
+        return bucket, f"{folders}/jobs-of-{name}" if folders else f"jobs-of-{name}"
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,8 @@ class Machine:
 
     def job(self, recipe: Recipe, songs: str, encodec: str, out: str) -> Job:
         """Raises TrainingError for places that a job cannot reach."""
-        if not out.startswith("s3://"):
-            raise TrainingError(f"--out must be an S3 URI for a remote training, and is {out}")
+        if not RESULTS.fullmatch(out):  # a whole bucket would be copied into the machine, and back
+            raise TrainingError(f"--out must be s3://BUCKET/PREFIX for a remote training, and is {out}")
         for place in (songs, encodec):
             if not place.startswith("s3://") and not Path(place).is_dir():
                 raise TrainingError(f"{place} is neither an S3 URI nor a folder")
@@ -78,7 +89,7 @@ class Machine:
         return Job(
             f"{launcher} -m model_container.train",
             (f"{CHANNELS}/songs", "--encodec", f"{CHANNELS}/encodec", *places, *recipe.arguments()),
-            {"songs": songs, "encodec": encodec},
+            {"songs": _place(songs), "encodec": _place(encodec)},
             out.rstrip("/"),
         )
 
@@ -95,6 +106,11 @@ class Machine:
         return f"{name} trains on {self.instance}; {job.results}/best_model.pt will be its result."
 
 
+def _place(text: str) -> str:
+    """What lies in an S3 folder, and not also in those whose names begin alike."""
+    return f"{text.rstrip('/')}/" if text.startswith("s3://") else text
+
+
 def send(folder: Path) -> None:
     """Copy what a job needs of our code into a folder."""
     target = folder / PACKAGE.name
@@ -105,3 +121,10 @@ def send(folder: Path) -> None:
             shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, target / name)
+    (folder / REQUIREMENTS).write_text(_requirements())
+
+
+def _requirements() -> str:
+    """Training's but torch: the image brings one that is built for the drivers of its hosts."""
+    lines = (PACKAGE.parent / REQUIREMENTS).read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("torch=="))

@@ -1,5 +1,6 @@
 """A described job in the words of the SageMaker SDK. The only file that imports it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,18 @@ from model_container.training.remote import CHECKPOINTS, FRAMEWORK, REQUIREMENTS
 NAME = "cadenza-cascade"
 
 
+# Its own check of the role asks for rights that a job outside a VPC never uses, and refuses roles without.
+UNCHECKED = ("SAGEMAKER_VALIDATE_ROLE", "false")
+QUIET = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
+
+
 def start(machine: Machine, job: Job, source: Path) -> str:
     """Submit the job and return its name; nobody waits for it. Raises TrainingError."""
+    os.environ.setdefault(*UNCHECKED)
+    bucket, prefix = job.staging()
     try:
-        bucket, _, prefix = job.results.removeprefix("s3://").partition("/")
-        # The SDK would make a bucket of its own for our code; the results' bucket is there. Beside the
-        # results, since the job is given all that lies below them.
-        session = Session(default_bucket=bucket, default_bucket_prefix=f"{prefix}-jobs".lstrip("-"))
+        # The SDK would make a bucket of its own for our code; the results' bucket is there.
+        session = Session(default_bucket=bucket, default_bucket_prefix=prefix, sagemaker_config=QUIET)
         made = trainer(machine, job, source, session)
         made.train(wait=False, logs=False)
     except (BotoCoreError, ClientError, RoleValidationError, ValueError) as error:

@@ -26,8 +26,34 @@ def test_the_job_runs_the_same_script_with_the_same_recipe():
     assert Recipe(**{each.name: getattr(there, each.name) for each in options()}) == recipe
     assert (there.songs, there.encodec) == ("/opt/ml/input/data/songs", "/opt/ml/input/data/encodec")
     assert (there.out, there.resume, there.remote) == ("/opt/ml/checkpoints", True, False)
-    assert job.channels == {"songs": "s3://bucket/songs", "encodec": "s3://bucket/encodec"}
+    assert job.channels == {"songs": "s3://bucket/songs/", "encodec": "s3://bucket/encodec/"}
     assert job.results == "s3://bucket/trained"
+
+
+@pytest.mark.parametrize(
+    ("out", "staging"),
+    [("s3://a/trained", "jobs-of-trained"), ("s3://a/b/trained/", "b/jobs-of-trained")],
+)
+def test_code_is_put_where_a_job_does_not_look_for_results(out: str, staging: str) -> None:
+    job = machine().job(Recipe(), "s3://a/songs", "s3://a/encodec", out)
+
+    assert job.staging() == ("a", staging)
+    assert not f"s3://a/{staging}".startswith(job.results)
+
+
+@pytest.mark.parametrize("out", ["s3://bucket", "s3://bucket/", "s3://bucket//", "s3://", "trained"])
+def test_results_need_a_prefix_of_their_own(out: str) -> None:
+    with pytest.raises(TrainingError, match="--out must be s3://BUCKET/PREFIX"):
+        machine().job(Recipe(), "s3://bucket/songs", "s3://bucket/encodec", out)
+
+
+def test_a_job_leaves_its_images_torch_as_it_is(tmp_path: Path) -> None:
+    send(tmp_path)
+
+    asked = (tmp_path / "model_container" / "requirements-train.txt").read_text()
+
+    assert "\ntransformers==" in asked
+    assert "\ntorch" not in asked
 
 
 @pytest.mark.parametrize(
@@ -50,8 +76,6 @@ def test_a_local_folder_is_taken_along_and_a_missing_one_refused(tmp_path: Path)
     assert job.channels["songs"] == str(tmp_path)
     with pytest.raises(TrainingError, match="neither an S3 URI nor a folder"):
         machine().job(Recipe(), str(tmp_path / "absent"), "s3://a/c", "s3://a/d")
-    with pytest.raises(TrainingError, match="--out must be an S3 URI"):
-        machine().job(Recipe(), str(tmp_path), "s3://a/c", str(tmp_path))
 
 
 def test_the_code_that_is_sent_runs_by_itself(tmp_path: Path) -> None:
@@ -67,7 +91,6 @@ def test_the_code_that_is_sent_runs_by_itself(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "model_container" / "requirements-train.txt").exists()
 
 
 def test_a_job_can_be_sent_from_where_there_is_no_torch() -> None:
@@ -76,7 +99,7 @@ def test_a_job_can_be_sent_from_where_there_is_no_torch() -> None:
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
-    assert done.stderr == "--out must be an S3 URI for a remote training, and is no-uri\n"
+    assert done.stderr == "--out must be s3://BUCKET/PREFIX for a remote training, and is no-uri\n"
 
 
 def test_without_the_sdk_the_command_says_what_to_install(
