@@ -11,8 +11,8 @@ import urllib3
 from pydantic import ValidationError
 
 from lambdas.backends.exchange import PATIENCE, Answer, Exchange, passing, retry_after
-from lambdas.backends.wire import BUSY, CHECK_AFTER, WIRE, Refusal, State, asked, meaning
-from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
+from lambdas.backends.wire import CHECK_AFTER, WIRE, Refusal, State, asked, meaning, refusal
+from lambdas.core.errors import BackendError, HostRefusal, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 
@@ -86,7 +86,4 @@ def _refused(answer: Answer) -> BackendError:
         if passing(answer.status):
             return TransientError(code, detail, retry_after(answer.headers))
         return HostRefusal(code, detail)
-    if not told.transient:
-        return PermanentError(told.code, told.detail)
-    kind = Busy if told.code == BUSY else TransientError
-    return kind(told.code, told.detail, retry_after(answer.headers))
+    return refusal(told, answer.status, retry_after(answer.headers))

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 )
 from pydantic import ValidationError
 
-from lambdas.backends.wire import BUSY, Problem, Refusal
+from lambdas.backends.wire import UNWELL, Problem, Refusal, refusal
 from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Unfit, Waking
 
 Kind = Literal["again", "full", "cold", "elsewhere"]
@@ -115,11 +115,8 @@ def _answered(response: dict[str, Any], seconds: float | None) -> BackendError:
     status, said = response.get("OriginalStatusCode", 0), str(response.get("OriginalMessage") or "")
     told = problem(said)
     if told is not None:
-        if not told.transient:
-            return PermanentError(told.code, told.detail)
         # Its Retry-After is not passed on.
-        kind = Busy if told.code == BUSY else TransientError
-        return kind(told.code, told.detail, SONG if status == 503 else 0.0)
+        return refusal(told, status, SONG if status == UNWELL else 0.0)
     if seconds is not None and any(sign in said.lower() for sign in TOO_LONG):
         detail = f"The song was not made within the {seconds:g} seconds that this endpoint has."
         return Unfit("too_slow", detail)

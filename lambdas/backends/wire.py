@@ -9,11 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lambdas.backends.words import Said
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Waking
 from lambdas.core.ports import Failed, Finished, Input, Running, Work
 
 WIRE = "1"
 OPTIONS = ("temperature", "top_k", "top_p", "guidance")
-BUSY = "busy"  # what a container calls it when no place is free
+WELL = {"busy": Busy, "loading": Waking}  # what a container calls it that has no place, or none yet
+UNWELL = 503  # the status of a refusal that is about the container, whatever was asked
 CHECK_AFTER = 2.0  # seconds; no container tells more often
 
 
@@ -69,6 +71,13 @@ def _recordings(inputs: Sequence[Input]) -> dict[str, object]:
     tracks = [{"url": each.url} for each in inputs if each.role == "track"]
     others = [{"url": each.url, "role": each.role} for each in inputs if each.role != "track"]
     return {**({"tracks": tracks} if tracks else {}), **({"audio": others[0]} if others else {})}
+
+
+def refusal(told: Problem, status: int, wait: float) -> BackendError:
+    """What a container's own error means. `wait`: seconds until another try, where one is worth it."""
+    if told.transient:
+        return WELL.get(told.code, TransientError)(told.code, told.detail, wait)
+    return (HostRefusal if status == UNWELL else PermanentError)(told.code, told.detail)
 
 
 def meaning(state: State, cost_usd: float = 0.0) -> Running | Finished | Failed:

@@ -10,7 +10,7 @@ import urllib3
 
 from lambdas.backends import container as module
 from lambdas.backends.container import LARGEST, ContainerBackend
-from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
+from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Waking
 from lambdas.core.pieces import Role, Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running, Work
 from tests.fakes.container import Container
@@ -182,6 +182,9 @@ def test_a_refusal_in_other_words_than_a_containers_is_for_another_host(
     ("answer", "kind"),
     [
         (error(503, "busy", transient=True), Busy),
+        (error(503, "loading", transient=True), Waking),
+        (error(503, "stopping", transient=True), TransientError),
+        (error(503, "unusable", transient=False), HostRefusal),
         (error(500, "failed", transient=False), PermanentError),
         (error(422, "invalid", transient=False), PermanentError),
     ],
@@ -194,6 +197,7 @@ def test_what_the_container_says_of_another_try_counts(
     with pytest.raises(kind) as caught:
         backend.start(WORK)
 
+    assert type(caught.value) is kind
     assert len(caught.value.detail) == 300
 
 

@@ -106,6 +106,8 @@ def test_an_endpoint_that_will_not_be_there_is_not_waited_for(
 ANSWERED = [
     (model_error(422, wire_error("invalid", transient=False)), PermanentError, "invalid"),
     (model_error(503, wire_error("busy", transient=True)), Busy, "busy"),
+    (model_error(503, wire_error("loading", transient=True)), Waking, "loading"),
+    (model_error(503, wire_error("unusable", transient=False)), HostRefusal, "unusable"),
     (model_error(502, wire_error("transfer_failed", transient=True)), TransientError, "transfer_failed"),
     (model_error(500, wire_error("failed", transient=False)), PermanentError, "failed"),
     (model_error(400, "<html>bad</html>"), PermanentError, "container_refused"),
