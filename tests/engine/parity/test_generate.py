@@ -63,12 +63,18 @@ def test_the_likeliest_tokens_and_their_sound_are_those_of_transformers(
 @pytest.mark.parametrize(
     "how", [{"top_k": 7}, {"top_k": 0, "top_p": 0.6}, {"temperature": 1.7, "top_k": 20, "top_p": 0.9}]
 )
-@pytest.mark.parametrize("kind", ["text", "stereo"])
+@pytest.mark.parametrize("kind", tiny.KINDS)
+@either_decoder
 def test_sampled_tokens_are_those_of_transformers_for_the_same_noise(
-    kind: str, how: dict[str, Any], references: References, packs: Folders, monkeypatch: pytest.MonkeyPatch
+    decoder: str,
+    kind: str,
+    how: dict[str, Any],
+    references: References,
+    packs: Folders,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sampling = Sampling(**{"temperature": 1.0, "top_p": 1.0, **how}, seed=11)
-    model = Model.load(packs(kind))
+    model = Model.load(packs(kind), decoder=decoder)
     window = Window(0, model.conditions(PROMPT), DelayedCodes(model.config.decoder, 40), sampling)
     step = 0
 
