@@ -59,6 +59,8 @@ def _close(server: Loopback, http: urllib3.PoolManager) -> None:
 
 def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # else a body waits 40 ms for the other side to confirm its headers
+
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             answer = server.answer(self.command, self.path, self.headers, body)

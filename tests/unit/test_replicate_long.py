@@ -14,6 +14,7 @@ from lambdas.core.commissioning import Commissioning
 from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Status
 from lambdas.core.models import CATALOGUE, offered
+from lambdas.core.ports import Cut, Prepared
 from lambdas.core.preparing import Preparation
 from lambdas.core.routing import Routing
 from lambdas.core.segments import seed
@@ -61,13 +62,14 @@ def made(world: World, seconds: float) -> bytes:
     return wav.split(b"|", 2)[2].rpartition(b"|")[0]
 
 
-@pytest.mark.parametrize("seconds", [12.5, 70.0, 300.0])
+@pytest.mark.parametrize(("seconds", "predictions"), [(12.5, 1), (70.0, 3), (300.0, 15)])
 def test_a_piece_is_as_long_as_was_asked_to_the_sample(
-    world: World, replicate: Replicate, seconds: float
+    world: World, replicate: Replicate, seconds: float, predictions: int
 ) -> None:
     audio = decode(made(world, seconds))
 
     assert audio.samples.shape[1] == round(seconds * audio.rate)
+    assert len(replicate.predictions) == predictions
     assert all(each.asked["input"]["duration"] <= 30 for each in replicate.predictions.values())
 
 
