@@ -108,7 +108,8 @@ def test_a_full_server_is_asked_again(api: Caller, server: AceStep) -> None:
     job = api.ended(api.make("patience", **SONG))
 
     assert job["status"] == "completed"
-    assert (job["trials"], server.seen.count("POST /release_task")) == ([], 2)
+    assert [trial["code"] for trial in job["trials"]] == ["http_429"], "it is told why it waited"
+    assert server.seen.count("POST /release_task") == 2
 
 
 def test_a_server_that_does_not_know_us_ends_the_job_in_words_without_secrets(
