@@ -101,6 +101,7 @@ class Service(Stack):
             sagemaker=self._sagemaker(),
             replicate=self._replicate(),
             breaker=self.stage.breaker,
+            hardware=self.stage.hardware,
             redelivery_seconds=self.stage.redelivery_seconds,
         )
         conductor = PythonFunction(

@@ -144,6 +144,8 @@ class ConductorSettings(Settings):
     replicate: ReplicateSettings | None = None
     sagemaker: SageMakerSettings | None = None
     breaker: BreakerSettings = BreakerSettings()
+    hardware: dict[str, str] = {}
+    """As the API's."""
     lease_seconds: int = 150
     redelivery_seconds: int = 5
 

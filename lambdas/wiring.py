@@ -140,7 +140,7 @@ def conducting() -> Conducting:
     from lambdas.core.conducting import Conductor
     from lambdas.core.finishing import Finishing
     from lambdas.core.leasing import Leasing
-    from lambdas.core.models import CATALOGUE
+    from lambdas.core.models import CATALOGUE, offered
     from lambdas.core.preparing import Preparation
     from lambdas.core.routing import Routing
     from lambdas.core.settling import Settling
@@ -153,6 +153,7 @@ def conducting() -> Conducting:
     queue = SqsQueue(clients.sqs(), settings.jobs_queue_url)
     objects = S3Objects(clients.s3(), settings.audio_bucket)
     backends = hosts(settings, now)
+    models = offered(settings.chains, settings.hardware)
     ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
     deliveries = SqsQueue(clients.sqs(), settings.deliveries_queue_url)
     breakers = _breakers(ledger, settings.breaker, Telemetry("conductor").tell)
@@ -161,7 +162,7 @@ def conducting() -> Conducting:
         queue=queue,
         objects=objects,
         preparation=Preparation(objects, Inputs(), CATALOGUE),
-        routing=Routing(settings.chains, backends, CATALOGUE, breakers),
+        routing=Routing(settings.chains, backends, models, breakers),
         asking=Asking(backends, Commissioning(objects), breakers, Telemetry("conductor").warn),
         finishing=Finishing(objects, Joiner(), Mastering(_signer(settings), VERSION)),
         settling=Settling(jobs, objects, ledger, Spending(ledger, now), deliveries, backends),

@@ -6,7 +6,7 @@ audio. The server makes up its tasks' ids and cannot stop a task: a start is sen
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import urllib3
@@ -25,7 +25,7 @@ from lambdas.backends.acestep_result import (
 )
 from lambdas.backends.exchange import PATIENCE
 from lambdas.backends.wav import beginning
-from lambdas.core.errors import StoreFault
+from lambdas.core.errors import BackendError, StoreFault
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
 
@@ -130,13 +130,17 @@ class AceStepBackend:
         path = audio_path(song.file, self.url)
         if path is None:
             return ELSEWHERE
-        audio = self.server.audio(path)
-        if audio is None:
-            return GONE
-        self.put(work.output_url, audio)
         worked = song.worked_s
-        seconds = work.piece.duration * self.expected_s if worked is None else worked
-        return Finished(seconds * self.usd_per_second, named(song.dit_model), _report(song))
+        cost = (work.piece.duration * self.expected_s if worked is None else worked) * self.usd_per_second
+        try:
+            audio = self.server.audio(path)
+            if audio is None:
+                return replace(GONE, cost_usd=cost)
+            self.put(work.output_url, audio)
+        except BackendError as error:
+            error.cost_usd = cost  # it was computed all the same
+            raise
+        return Finished(cost, named(song.dit_model), _report(song))
 
 
 def _form(fields: Mapping[str, object]) -> dict[str, object]:

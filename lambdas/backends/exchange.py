@@ -12,12 +12,19 @@ from typing import Any, TypeVar
 import urllib3
 from pydantic import BaseModel, ValidationError
 
-from lambdas.core.errors import TransientError
+from lambdas.core.errors import Lost, TransientError
 
 PATIENCE = 20.0  # seconds that a whole answer may take, however busily the other side drips
 PIECE = 64 << 10  # bytes read at once
 LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
 SILENT = "silent"  # the code of who was connected and said nothing in time
+
+# A connection that was never made has asked for nothing; whatever came later may have been heard.
+UNHEARD = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+)
 
 Told = TypeVar("Told", bound=BaseModel)
 
@@ -30,11 +37,11 @@ class Answer:
     body: bytes
 
     def read(self, kind: type[Told]) -> Told:
-        """Raises TransientError for anything else: a proxy's page, half an answer, a state that is new."""
+        """Raises Lost for anything else: a proxy's page, half an answer, a state that is new."""
         try:
             return kind.model_validate_json(self.body)
         except ValidationError as error:
-            raise TransientError("bad_answer", f"{self.who} answers without sense.") from error
+            raise Lost("bad_answer", f"{self.who} answers without sense.") from error
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class Exchange:
         retries: urllib3.Retry,
         **body: Any,
     ) -> Answer:
-        """body: as urllib3 takes it, `json` or `fields`. Raises TransientError when no answer came."""
+        """body: as urllib3 takes it, `json` or `fields`. Raises Lost when no answer came, TransientError when
+        nothing can have been heard."""
         try:
             response = self.http.request(
                 method,
@@ -70,9 +78,10 @@ class Exchange:
             )
             return Answer(self.who, response.status, response.headers, self._body(response))
         except urllib3.exceptions.HTTPError as error:
-            late = isinstance(getattr(error, "reason", error), urllib3.exceptions.ReadTimeoutError)
-            code = SILENT if late else "unreachable"
-            raise TransientError(code, f"{self.who} does not answer.") from error
+            reason = getattr(error, "reason", error)
+            code = SILENT if isinstance(reason, urllib3.exceptions.ReadTimeoutError) else "unreachable"
+            kind = TransientError if isinstance(reason, UNHEARD) else Lost
+            raise kind(code, f"{self.who} does not answer.") from error
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
         until, body = time.monotonic() + self.patience, bytearray()
@@ -80,7 +89,7 @@ class Exchange:
             while piece := response.read1(PIECE):
                 body += piece
                 if len(body) > self.most or time.monotonic() > until:
-                    raise TransientError("bad_answer", f"{self.who} answers too much or too slowly.")
+                    raise Lost("bad_answer", f"{self.who} answers too much or too slowly.")
         finally:
             response.close()
         return bytes(body)

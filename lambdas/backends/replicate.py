@@ -21,7 +21,7 @@ from lambdas.backends.replicate_api import ReplicateApi, explained
 from lambdas.backends.wav import beginning
 from lambdas.backends.words import plain
 from lambdas.core import prices
-from lambdas.core.errors import HostRefusal, PermanentError, Unfit
+from lambdas.core.errors import BackendError, HostRefusal, PermanentError, Unfit
 from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.works import Failed, Finished, Input, Running, Work
 
@@ -33,6 +33,7 @@ LATEST_LOG = 200  # characters
 SEED_FOR_ZERO = 2**32 - 1  # there, 0 means a seed of its own choice
 PASSING = re.compile(r"\bE\d{4}\b|interrupted|please retry|\bCUDA\b|timed? ?out", re.IGNORECASE)
 """Errors of Replicate's machines rather than of what was asked: https://replicate.com/docs/reference/error-codes"""
+UNDER_WAY = ("starting", "processing")
 OVER = (404, 409, 410, 422)  # what canceling something unknown or ended may be answered
 
 Put = Callable[[str, bytes], object]  # a presigned address, the audio
@@ -41,7 +42,7 @@ Put = Callable[[str, bytes], object]  # a presigned address, the audio
 class _Metrics(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    predict_time: Annotated[float, Field(ge=0)] = 0.0  # seconds
+    predict_time: Annotated[float, Field(ge=0)] | None = None  # seconds
 
 
 class _Prediction(BaseModel):
@@ -54,6 +55,7 @@ class _Prediction(BaseModel):
     error: JsonValue = None
     logs: str | None = None
     metrics: _Metrics | None = None
+    started_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,18 @@ class ReplicateBackend:
         prediction = answer.read(_Prediction)
         if prediction.status == "succeeded":
             return self._finish(work, prediction)
-        if prediction.status in ("starting", "processing"):
+        if prediction.status in UNDER_WAY:
             return self._running(prediction)
         return self._failed(prediction)
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(self, ticket: Ticket) -> float | None:
         answer = self._api.ask("POST", f"{_path(ticket)}/cancel")
-        if answer.status >= 300 and answer.status not in OVER:
+        if answer.status in OVER:
+            return None
+        if answer.status >= 300:
             raise explained(answer)
+        prediction = answer.read(_Prediction)
+        return None if prediction.status in UNDER_WAY else self._cost(prediction)
 
     @property
     def _api(self) -> ReplicateApi:
@@ -121,24 +127,36 @@ class ReplicateBackend:
         return Running(_progress(prediction.logs or ""), "Making music", self._pause)
 
     def _finish(self, work: Work, prediction: _Prediction) -> Finished | Failed:
+        cost = self._cost(prediction)
+        try:
+            stored = self._store(work, prediction)
+        except BackendError as error:
+            error.cost_usd = cost  # it was computed all the same
+            raise
+        if not stored:
+            return Failed("output_gone", "Replicate no longer has the audio.", transient=True, cost_usd=cost)
+        return Finished(
+            cost_usd=cost,
+            revision=f"meta/musicgen@{(prediction.version or self.version)[:8]} {_edition(work.piece)}",
+        )
+
+    def _store(self, work: Work, prediction: _Prediction) -> bool:
+        """Copy the audio to where the work wants it; False when it is gone. Raises BackendError."""
         outputs = prediction.output if isinstance(prediction.output, list) else [prediction.output]
         url = outputs[0] if outputs else None
         download = Download(self.http, self._serves, self.most)
         audio = download.wav(url, self._api.credentials()) if isinstance(url, str) else None
-        if audio is None:
-            gone = "Replicate no longer has the audio."
-            return Failed("output_gone", gone, transient=True, cost_usd=self._cost(prediction))
-        self.put(work.output_url, beginning(audio, work.piece.duration))
-        return Finished(
-            cost_usd=self._cost(prediction),
-            revision=f"meta/musicgen@{(prediction.version or self.version)[:8]} {_edition(work.piece)}",
-        )
+        if audio is not None:
+            self.put(work.output_url, beginning(audio, work.piece.duration))
+        return audio is not None
 
     def _failed(self, prediction: _Prediction) -> Failed:
         """Raises HostRefusal when Replicate had no machine."""
         cost = self._cost(prediction)
         if prediction.status == "aborted":
-            raise HostRefusal("no_machine", "No machine at Replicate was free in time.")
+            refusal = HostRefusal("no_machine", "No machine at Replicate was free in time.")
+            refusal.cost_usd = cost
+            raise refusal
         if prediction.status == "canceled":
             stopped = "Replicate stopped it, or its time was over."
             return Failed("canceled", stopped, transient=True, cost_usd=cost)
@@ -147,9 +165,11 @@ class ReplicateBackend:
         elsewhere = PASSING.search(said) is None
         return Failed("failed", said, transient=True, elsewhere=elsewhere, cost_usd=cost)
 
-    def _cost(self, prediction: _Prediction) -> float:
-        """Dollars. Only computing is billed; what ended before it began tells of none."""
-        seconds = prediction.metrics.predict_time if prediction.metrics else 0.0
+    def _cost(self, prediction: _Prediction) -> float | None:
+        """Dollars, where it tells. Only computing is billed; what ended before it began tells of none."""
+        seconds = prediction.metrics.predict_time if prediction.metrics else None
+        if seconds is None:
+            return None if prediction.started_at else 0.0
         return round(prices.usd("replicate", self.hardware, seconds), 6)
 
     def _serves(self, url: str) -> bool:

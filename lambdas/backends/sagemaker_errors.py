@@ -11,13 +11,25 @@ from botocore.exceptions import (
     BaseEndpointResolverError,
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProxyConnectionError,
 )
 from pydantic import ValidationError
 
 from lambdas.backends.wire import UNWELL, Problem, Refusal, refusal
-from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Unfit, Waking
+from lambdas.core.errors import (
+    BackendError,
+    Busy,
+    HostRefusal,
+    Lost,
+    PermanentError,
+    TransientError,
+    Unfit,
+    Waking,
+)
 
 Kind = Literal["again", "full", "cold", "elsewhere"]
 
@@ -78,6 +90,7 @@ NOT_FOUND = "not found"  # "Endpoint x of account y not found.", which is all th
 WORTH_ANOTHER_TRY = {408, 425, 429}  # of a container's answers; and every 5xx
 WORTH_WAITING = {"again": TransientError, "full": Busy, "cold": Waking}
 UNSENDABLE = (BaseEndpointResolverError, NoCredentialsError, PartialCredentialsError)  # the first: no region
+UNHEARD = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 TOO_LONG = ("timed out", "timeout")
 
 
@@ -107,7 +120,8 @@ def _unsent(error: BotoCoreError) -> BackendError:
     """Nothing could be sent; or a connection was not made, broke, kept silent or brought nonsense."""
     if isinstance(error, UNSENDABLE):
         return HostRefusal("misconfigured", "This deployment is not set up to ask SageMaker.")
-    return TransientError("unreachable", "SageMaker does not answer.")
+    kind = TransientError if isinstance(error, UNHEARD) else Lost
+    return kind("unreachable", "SageMaker does not answer.")
 
 
 def _answered(response: dict[str, Any], seconds: float | None) -> BackendError:

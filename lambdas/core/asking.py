@@ -7,7 +7,7 @@ because of an answer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lambdas.core.breaking import Breakers
@@ -16,6 +16,7 @@ from lambdas.core.errors import (
     BackendError,
     Busy,
     HostRefusal,
+    Lost,
     StoreFault,
     TransientError,
     Unfit,
@@ -38,7 +39,7 @@ class Setback:
     detail: str
     ask: Ask
     pause: float = 0.0  # seconds, at least
-    cost_usd: float = 0.0
+    cost_usd: float | None = 0.0  # None: the host does not say, so what was expected
     expected: bool = False  # a probe found the host as bad as it was known to be
 
 
@@ -65,22 +66,29 @@ class Asking:
         try:
             return backend.start(self.commissioning.work(job))
         except BackendError as error:
-            return self._meant(job, error)
+            cost = error.cost_usd if isinstance(error, Lost) else 0.0
+            return replace(self._meant(job, error), cost_usd=cost)
 
     def check(self, job: Job, ticket: Ticket) -> Running | Finished | Setback | Silence:
         backend = self.backends.get(job.backend or "")
         if backend is None:
-            return _absent(job)
+            return replace(_absent(job), cost_usd=None)
         try:
             state = backend.check(self.commissioning.work(job), ticket)
         except TransientError as error:
-            return Silence(self._meant(job, error))
+            return Silence(replace(self._meant(job, error), cost_usd=error.cost_usd))
         except BackendError as error:
-            return self._meant(job, error)
+            return replace(self._meant(job, error), cost_usd=error.cost_usd)
         return self._failed(job, state) if isinstance(state, Failed) else state
 
     def fault(
-        self, job: Job, code: str, detail: str, ask: Ask = "again", pause: float = 0.0, cost_usd: float = 0.0
+        self,
+        job: Job,
+        code: str,
+        detail: str,
+        ask: Ask = "again",
+        pause: float = 0.0,
+        cost_usd: float | None = 0.0,
     ) -> Setback:
         """A failure of the host's own. An attempt counts once, however often it is heard of."""
         self.breakers.failed(job.backend or "", code, f"{job.job_id}-{job.attempt}", job.probe)

@@ -81,7 +81,7 @@ class Conductor:
         if not job.prepared:
             return job.preparing(now)
         if job.start_lost:
-            job = job.struck("start_lost", "The start of the model was interrupted.")
+            job = job.billed(None).struck("start_lost", "The start of the model was interrupted.")
         return self.routing.route(job, now)
 
     def _advance(self, job: Job) -> Job:
@@ -109,6 +109,9 @@ class Conductor:
                 self.preparation.prepare_tail(job)
         except UnusableAudio as error:
             return self._again_from_before(job, str(error))
+        except Exception:
+            self.leasing.release(job, 0.0)  # nothing was started
+            raise
         outcome = self.asking.start(job)
         if isinstance(outcome, Setback):
             return self._set_back(job, outcome)
@@ -150,8 +153,9 @@ class Conductor:
         if job.misses + 1 < MISSES:
             delay = max(self.wait(job.misses + 1), why.pause)
             return self._again(job, lambda j: j.missed(), delay)
-        self.settling.call_off(job.backend, ticket)
-        return self._set_back(job, replace(why, ask="again", pause=0.0))
+        told = self.settling.call_off(job.backend, ticket)
+        cost = why.cost_usd if told is None else told
+        return self._set_back(job, replace(why, ask="again", pause=0.0, cost_usd=cost))
 
     def _again(self, job: Job, change: Callable[[Job], Job], delay: float) -> Job:
         """Check again later. Asked early, by a hint or a copy, leave the message alone that is on its way:
@@ -206,7 +210,7 @@ class Conductor:
         delay = retrying.pause(job, why, following, self.wait)
         return self._later(job, lambda j: retrying.without(j, why), delay)
 
-    def _fail(self, job: Job, code: str, detail: str, cost_usd: float = 0.0) -> Job:
+    def _fail(self, job: Job, code: str, detail: str, cost_usd: float | None = 0.0) -> Job:
         now = self.clock()
         return self._settle(
             self.leasing.save(job, lambda j: j.billed(cost_usd).but(ticket=None).failed(code, detail, now))

@@ -11,6 +11,7 @@ CadenzaError
 │   └── TransientError    throttled, broken, unreachable: worth another try
 │       ├── Waking        the host is well and being started: it will be there in a while
 │       ├── Busy          the host is well and full: a place comes free in a while
+│       ├── Lost          no answer was had to what the host may have heard
 │       └── StoreFault    our own bucket did not take or give a file: that says nothing of the host
 └── UnusableAudio         what a model returned, or a caller sent, is not a recording that can be used
     └── MissingAudio      there is nothing where it should be
@@ -61,6 +62,9 @@ class Superseded(CadenzaError):
 class BackendError(CadenzaError):
     """A model's host did not do what was asked."""
 
+    cost_usd: float | None = None
+    """What work that it ended did cost all the same, where the host says so."""
+
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
@@ -93,6 +97,10 @@ class Waking(TransientError):
 
 class Busy(TransientError):
     """The host is in order and has no place free. No reason to leave it alone, or to give a job up."""
+
+
+class Lost(TransientError):
+    """The host was reached and its answer was not had: what was asked may have been begun all the same."""
 
 
 class StoreFault(TransientError):

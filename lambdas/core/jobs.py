@@ -83,6 +83,7 @@ class Job(Frozen):
     parts: tuple[Part, ...] = ()  # segments that are there, without a gap from the piece's start
     trials: tuple[Trial, ...] = ()
     paid: int = 0  # the last attempt whose cost is counted
+    expected_usd: float = 0.0  # what the attempt under way costs, if nobody says what it did
     made_with: str | None = None  # the revision that made it, where that is not the piece's own
     report: dict[str, float | str] | None = None  # what the model says of its result
     audio: Audio | None = None
@@ -116,6 +117,11 @@ class Job(Frozen):
         """An attempt was begun and no ticket was stored: its worker died, and what it started is unknown."""
         return self.backend is not None and self.ticket is None
 
+    @property
+    def unbilled(self) -> bool:
+        """An attempt is under way, and what it costs is not counted yet."""
+        return self.backend is not None and self.paid < self.attempt
+
     def leased(self, now: datetime) -> bool:
         return self.lease is not None and self.lease.until > now
 
@@ -142,7 +148,14 @@ class Job(Frozen):
             started_at=self.started_at or now,
         )
 
-    def begun(self, backend: str, now: datetime, segment: Segment | None = None, probe: bool = False) -> Self:
+    def begun(
+        self,
+        backend: str,
+        now: datetime,
+        segment: Segment | None = None,
+        probe: bool = False,
+        expected_usd: float = 0.0,
+    ) -> Self:
         """A new attempt, written down before anything is started, so that it is started at most once."""
         return self.but(
             status=Status.PROCESSING,
@@ -150,6 +163,7 @@ class Job(Frozen):
             backend=backend,
             segment=segment,
             probe=probe,
+            expected_usd=expected_usd,
             ticket=None,
             misses=0,
             progress=max(self.progress, 1),
@@ -172,12 +186,16 @@ class Job(Frozen):
     def missed(self) -> Self:
         return self.but(misses=self.misses + 1)
 
-    def billed(self, usd: float) -> Self:
-        """Count what this attempt cost, however often that is told."""
+    def billed(self, usd: float | None) -> Self:
+        """Count what this attempt cost, however often that is told; what was expected where nobody says."""
         if self.paid == self.attempt:
             return self
-        total = round((self.cost.actual_usd or 0.0) + usd, 9)
+        total = round((self.cost.actual_usd or 0.0) + (self.expected_usd if usd is None else usd), 9)
         return self.but(cost=self.cost.but(actual_usd=total), paid=self.attempt)
+
+    def lost(self, usd: float | None) -> Self:
+        """The attempt has no ticket and is over, whatever it started; it cost `usd`, if that is known."""
+        return (self.billed(usd) if self.unbilled else self).but(backend=None)
 
     def tried(self, backend: str, code: str, detail: str) -> Self:
         trial = Trial(attempt=self.attempt, backend=backend, code=code, detail=detail)

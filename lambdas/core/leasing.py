@@ -53,14 +53,15 @@ class Leasing:
                 job = fresh.held_by(holder)
         raise TransientError("contended", f"Job {job.job_id} kept changing while it was being saved.")
 
-    def release(self, job: Job) -> None:
-        """Free a job for the next message; an attempt without a ticket is over, whatever it started."""
+    def release(self, job: Job, usd: float | None = None) -> None:
+        """Free a job for the next message; an attempt without a ticket is over, whatever it started, and cost
+        `usd`, or what was expected."""
         try:
             fresh = self.jobs.get(job.job_id)
             if fresh is None or fresh.lease is None or fresh.lease != job.lease:
                 return
             started = fresh.status.terminal or fresh.ticket is not None
-            freed = fresh if started else fresh.but(backend=None)
+            freed = fresh if started else fresh.lost(usd)
             self.jobs.replace(freed.waiting(self.clock()))
         except Exception:  # the lease runs out by itself
             return

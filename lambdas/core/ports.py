@@ -192,8 +192,9 @@ class Backend(Protocol):
     def check(self, work: Work, ticket: Ticket) -> Running | Finished | Failed:
         """`work` is what was started, with addresses that are good now."""
 
-    def cancel(self, ticket: Ticket) -> None:
-        """Stop it where the host can; unknown or finished work is fine."""
+    def cancel(self, ticket: Ticket) -> float | None:
+        """Stop it where the host can; unknown or finished work is fine. Dollars that it did cost, where the
+        host says so at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class Routing:
             elif self.breakers.admits(host, job.job_id):
                 whole = segment.seconds == job.piece.duration
                 probe = self.breakers.states([host])[host] is not Breaker.CLOSED
-                return _noted(job, resting).begun(host, now, None if whole else segment, probe)
+                expected = self.models[job.piece.model].work_usd(host, segment.seconds)
+                return _noted(job, resting).begun(host, now, None if whole else segment, probe, expected)
             else:
                 resting.append(host)
         if resting:

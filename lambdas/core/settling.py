@@ -27,8 +27,9 @@ class Settling:
 
     def settle(self, job: Job) -> None:
         for _ in range(RACES):
-            self._clear(job)
             try:
+                job = self._billed(job)
+                self._clear(job)
                 return self._close(job)
             except Conflict:
                 fresh = self.jobs.get(job.job_id)
@@ -37,19 +38,24 @@ class Settling:
                 job = fresh
         return None
 
-    def call_off(self, host: str | None, ticket: Ticket) -> None:
-        """Ask a host to stop. One that cannot be asked, for whatever reason, finishes for nobody, into a file
-        that is cleared; it keeps no job from its end."""
+    def call_off(self, host: str | None, ticket: Ticket) -> float | None:
+        """Ask a host to stop; what it says of the cost. One that cannot be asked, for whatever reason,
+        finishes for nobody, into a file that is cleared; it keeps no job from its end."""
         backend = self.backends.get(host or "")
         try:
-            if backend is not None:
-                backend.cancel(ticket)
+            return None if backend is None else backend.cancel(ticket)
         except Exception:
-            return
+            return None
+
+    def _billed(self, job: Job) -> Job:
+        """Stop what is under way. It has cost what its host says, or else what was expected of it: otherwise
+        whoever asks and cancels would be served for nothing."""
+        told = None
+        if job.ticket is not None and job.status is not Status.COMPLETED:
+            told = self.call_off(job.backend, job.ticket)
+        return self.jobs.replace(job.billed(told)) if job.unbilled else job
 
     def _clear(self, job: Job) -> None:
-        if job.ticket is not None and job.status is not Status.COMPLETED:
-            self.call_off(job.backend, job.ticket)
         attempts = range(1, job.attempt + 1)
         leavings = [key(job, attempt) for attempt in attempts for key in (raw_key, progress_key)]
         if job.parts or job.segment is not None:

@@ -45,7 +45,7 @@ class Running:
 class Finished:
     """The raw audio lies at the work's output address."""
 
-    cost_usd: float = 0.0
+    cost_usd: float | None = 0.0  # None where the host does not say
     revision: str | None = None  # what made it, where that is not the model's own published revision
     report: Mapping[str, float | str] | None = None  # what the model says of its result
 
@@ -56,4 +56,4 @@ class Failed:
     detail: str
     transient: bool
     elsewhere: bool = False  # not here, but perhaps on the next host of the chain
-    cost_usd: float = 0.0  # what the failure cost all the same
+    cost_usd: float | None = None  # what the failure cost all the same, where the host says so

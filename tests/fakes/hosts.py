@@ -34,8 +34,9 @@ class MemoryHost:
     starts: Counter[str] = field(default_factory=Counter)  # by work id
     checks: Counter[str] = field(default_factory=Counter)  # by ticket id
     tickets: list[str] = field(default_factory=list)
-    charged: dict[str, float] = field(default_factory=dict)  # by work id: the most that it said
+    charged: dict[str, set[float]] = field(default_factory=dict)  # by work id: whatever it said of its cost
     canceled: list[str] = field(default_factory=list)  # ticket ids
+    cost_of_canceled: float | None = None
 
     def start(self, work: Work) -> Ticket:
         self.starts[work.id] += 1
@@ -52,14 +53,18 @@ class MemoryHost:
     def check(self, work: Work, ticket: Ticket) -> Answer:
         answer = self.answers[min(self.checks.total(), len(self.answers) - 1)]
         self.checks[ticket.id] += 1
+        cost = None if isinstance(answer, Running) else getattr(answer, "cost_usd", None)
+        if cost is not None:
+            self.charged.setdefault(work.id, set()).add(cost)
         if isinstance(answer, Exception):
             raise answer
-        cost = 0.0 if isinstance(answer, Running) else answer.cost_usd
-        self.charged[work.id] = max(cost, self.charged.get(work.id, 0.0))
         return answer
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(self, ticket: Ticket) -> float | None:
         self.canceled.append(ticket.id)
+        if self.cost_of_canceled is not None:
+            self.charged.setdefault(ticket.id.partition(":")[2], set()).add(self.cost_of_canceled)
+        return self.cost_of_canceled
 
 
 @dataclass

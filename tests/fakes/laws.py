@@ -22,6 +22,7 @@ class Laws:
         self.seen: dict[str, Job] = {}  # every job there ever was, as it was last
         self.before: list[Job] = []  # jobs that went before another took their id
         self._digests: dict[str, tuple[bytes, str]] = {}  # of files as they were last, by key
+        self.billed: set[str] = set()  # works whose cost is counted
 
     def hold(self) -> None:
         try:
@@ -37,9 +38,9 @@ class Laws:
                 self.before.append(before)
             elif before is not None and before.version != job.version:
                 _follows(before, job)
+                self._is_billed(before, job)
             if job.status is Status.COMPLETED and not job.deleted:
                 self._has_its_files(job)
-            self._is_billed_once(job)
         for host in self._hosts:
             assert set(host.starts.values()) <= {1}, f"started more than once: {host.starts}"
             longest = max((work.piece.duration for work in host.works), default=0.0)
@@ -56,17 +57,26 @@ class Laws:
             if job.status is Status.COMPLETED:
                 kept |= set(keys_of(job).values())
         self._are_paid_for()
+        started = {ticket.partition(":")[2] for host in self._hosts for ticket in host.tickets}
+        assert started <= self.billed, f"made for nothing: {started - self.billed}"
         left = {key for key in self._objects.files if not key.startswith("uploads/")}
         assert left == kept, f"left behind: {left - kept}"
 
-    def _is_billed_once(self, job: Job) -> None:
-        """An attempt costs what its host said, however often the host was asked."""
-        works = {f"{job.job_id}-{attempt}" for attempt in range(1, job.attempt + 1)}
-        if not any(works & host.starts.keys() for host in self._hosts):
+    def _is_billed(self, before: Job, job: Job) -> None:
+        """An attempt costs once what its host said of it, or what was expected where that was not heard; only
+        what was not started may cost nothing."""
+        cost = (job.cost.actual_usd or 0.0) - (before.cost.actual_usd or 0.0)
+        if job.paid == before.paid:
+            assert cost == 0, f"{job.job_id} was billed {cost} more for nothing"
+            return
+        work = f"{job.job_id}-{job.paid}"
+        self.billed.add(work)
+        if not any(name.startswith(f"{job.job_id}-") for host in self._hosts for name in host.starts):
             return  # a host of the test's own made it, and keeps no books for us
-        charged = sum(cost for host in self._hosts for work, cost in host.charged.items() if work in works)
-        told = job.cost.actual_usd or 0.0
-        assert told <= charged + 1e-6, f"{job.job_id} cost {told}, and hosts said {charged}"
+        said = {cost for host in self._hosts for cost in host.charged.get(work, ())}
+        started = any(f"{host.name}:{work}" in host.tickets for host in self._hosts)
+        right = {job.expected_usd, *(said if started else {0.0})}
+        assert any(isclose(cost, each, abs_tol=1e-6) for each in right), f"{work} cost {cost}, not {right}"
 
     def _are_paid_for(self) -> None:
         """What the ledger says was spent is what the jobs did cost, to the last of them."""

@@ -16,8 +16,8 @@ from lambdas.core.uploading import Uploads
 from tests.fakes.world import OWNER, REQUEST, World, settled
 
 NOT_NOW = TransientError("throttled", "Too many requests.")
-COLD = Failed("cold", "Starting up.", transient=True)
-FULL = Failed("full", "No machine is free.", transient=True, elsewhere=True)
+COLD = Failed("cold", "Starting up.", transient=True, cost_usd=0.0)
+FULL = Failed("full", "No machine is free.", transient=True, elsewhere=True, cost_usd=0.0)
 SEEDED = REQUEST.model_copy(update={"seed": 42})
 LONG = REQUEST.model_copy(update={"model": "musicgen-small", "duration": 45.0})
 TOUCHY = Policy(failures=1, rest=10)

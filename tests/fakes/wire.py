@@ -9,7 +9,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from lambdas.core.errors import TransientError
+from lambdas.core.errors import Lost, TransientError
 
 Hook = Callable[[], object]
 
@@ -28,7 +28,7 @@ class Fault(Enum):
     BREAKS_BEFORE = ("before", Broken)
     BREAKS_AFTER = ("after", Broken)
     FAILS_BEFORE = ("before", partial(TransientError, "unavailable", "Not now."))
-    FAILS_AFTER = ("after", partial(TransientError, "unavailable", "Not now."))
+    FAILS_AFTER = ("after", partial(Lost, "unavailable", "Not now."))
     CRASHES_BEFORE = ("before", Crash)
     CRASHES_AFTER = ("after", Crash)
 

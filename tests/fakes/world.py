@@ -101,7 +101,7 @@ class World:
             queue=queue,
             objects=objects,
             preparation=preparation,
-            routing=Routing(chains, hosts, CATALOGUE, self.breakers),
+            routing=Routing(chains, hosts, models, self.breakers),
             asking=Asking(hosts, Commissioning(links), self.breakers, lambda _, why: self.warned.append(why)),
             finishing=Finishing(objects, wire("joining", self.joining), wire("mastering", self.mastering)),
             settling=Settling(jobs, objects, ledger, self.spending, deliveries, hosts),

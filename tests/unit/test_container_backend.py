@@ -131,7 +131,7 @@ def test_why_a_song_failed_is_passed_on_at_bearable_length(
     why = {"code": "deadline", "detail": "d" * 1000, "transient": transient}
     container.answers = [said(status="failed", error=why)]
 
-    assert backend.check(WORK, TICKET) == Failed("deadline", "d" * 300, transient)
+    assert backend.check(WORK, TICKET) == Failed("deadline", "d" * 300, transient, cost_usd=0.0)
 
 
 def test_a_failure_without_a_reason_is_worth_another_try(
@@ -139,7 +139,9 @@ def test_a_failure_without_a_reason_is_worth_another_try(
 ) -> None:
     container.answers = [said(status="failed")]
 
-    assert backend.check(WORK, TICKET) == Failed("failed", "It did not say why.", transient=True)
+    assert backend.check(WORK, TICKET) == Failed(
+        "failed", "It did not say why.", transient=True, cost_usd=0.0
+    )
 
 
 def test_work_that_a_restarted_container_forgot_is_worth_another_try(backend: ContainerBackend) -> None:

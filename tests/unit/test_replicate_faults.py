@@ -10,7 +10,7 @@ import urllib3
 
 from lambdas.backends import replicate_api
 from lambdas.backends.replicate import ReplicateBackend
-from lambdas.core.errors import BackendError, HostRefusal, PermanentError, TransientError
+from lambdas.core.errors import BackendError, HostRefusal, Lost, PermanentError, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Running, Work
 from tests.fakes.examples import NOW, PIECE
@@ -144,7 +144,7 @@ def test_an_answer_that_drips_is_hung_up_on(replicate: Replicate) -> None:
         api = replicate_api.ReplicateApi(f"{replicate.url}/v1", lambda: TOKEN, http, patience=-1)
         error = raised(lambda: api.ask("GET", "/predictions/1"))
 
-    assert (type(error), error.code) == (TransientError, "bad_answer")
+    assert (type(error), error.code) == (Lost, "bad_answer")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_start_whose_answer_was_lost_is_not_sent_again(
 ) -> None:
     replicate.answers = [Answer(hang_up=True)]
 
-    assert isinstance(raised(lambda: backend.start(WORK)), TransientError)
+    assert isinstance(raised(lambda: backend.start(WORK)), Lost)
     assert replicate.seen["POST predictions"] == 1
 
 
@@ -197,7 +197,7 @@ def test_a_start_that_was_heard_but_answered_too_late_is_not_sent_again(
 
     error = raised(lambda: backend.start(WORK))
 
-    assert isinstance(error, TransientError)
+    assert isinstance(error, Lost)
     assert heard.wait(10)
     assert len(replicate.predictions) == 1
     given_up.set()
@@ -232,7 +232,7 @@ def test_a_service_that_is_not_there_is_worth_another_try(backend: ReplicateBack
         port = taken.getsockname()[1]
 
     for act in acts(replace(backend, base_url=f"http://127.0.0.1:{port}/v1")):
-        assert isinstance(raised(act), TransientError)
+        assert type(raised(act)) is TransientError
 
 
 def test_a_service_that_keeps_silent_is_worth_another_try(

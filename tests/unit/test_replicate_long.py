@@ -19,6 +19,7 @@ from lambdas.core.preparing import Preparation
 from lambdas.core.routing import Routing
 from lambdas.core.segments import seed
 from tests.fakes.loopback import Answer
+from tests.fakes.predictions import PACE
 from tests.fakes.replicate import Replicate, connect
 from tests.fakes.world import REQUEST, World, settled
 
@@ -80,6 +81,16 @@ def test_a_piece_costs_about_what_was_expected(world: World, replicate: Replicat
     made(world, seconds)
 
     assert world.job("job-1").cost.actual_usd == pytest.approx(model.estimate(seconds)[0], rel=0.2)
+
+
+def test_what_was_made_and_cannot_be_had_is_paid(world: World, replicate: Replicate) -> None:
+    replicate.output = "https://example.com/out.wav"
+
+    (job_id,) = world.submit(REQUEST.model_copy(update={"model": "musicgen-small", "duration": 30.0}))
+    world.run()
+
+    assert world.job(job_id).status is Status.FAILED
+    assert world.job(job_id).cost.actual_usd == pytest.approx(30 * PACE * 0.0014)
 
 
 def test_each_prediction_goes_on_from_the_one_before_with_the_next_seed(

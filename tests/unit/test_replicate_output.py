@@ -14,7 +14,8 @@ from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Running, Work
 from tests.fakes.examples import NOW, PIECE
 from tests.fakes.loopback import Answer
-from tests.fakes.replicate import TOKEN, Replicate, connect
+from tests.fakes.predictions import PACE
+from tests.fakes.replicate import TOKEN, Put, Replicate, connect
 from tests.fakes.stores import Time
 
 WORK = Work("job-1-1", 1, PIECE.but(model="musicgen-large"), "https://bucket.example/raw", "", "")
@@ -201,7 +202,7 @@ def test_no_output_is_audio_that_is_gone(replicate: Replicate, backend: Replicat
         assert state.code == "output_gone"
 
 
-def test_a_prediction_without_metrics_costs_nothing_that_is_known(
+def test_what_a_prediction_without_metrics_costs_is_not_known(
     replicate: Replicate, backend: ReplicateBackend, time: Time
 ) -> None:
     ticket = backend.start(WORK)
@@ -212,4 +213,22 @@ def test_a_prediction_without_metrics_costs_nothing_that_is_known(
     state = backend.check(WORK, ticket)
 
     assert isinstance(state, Finished)
-    assert state.cost_usd == 0.0
+    assert state.cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("output", "put"),
+    [("https://example.com/out.wav", lambda url, wav: None), (None, lambda url, wav: _refuse())],
+)
+def test_what_was_made_and_could_not_be_had_cost_what_it_did(
+    replicate: Replicate, backend: ReplicateBackend, time: Time, output: str | None, put: Put
+) -> None:
+    replicate.output = output
+
+    error = raised(lambda: finished(replace(backend, put=put), time))
+
+    assert error.cost_usd == pytest.approx(PACE * WORK.piece.duration * 0.0014)
+
+
+def _refuse() -> None:
+    raise TransientError("upload_refused", "The store refused the audio.")
