@@ -13,6 +13,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from model_container.training.copies import Picture, alike, picture
 from model_container.training.recipe import TrainingError
 
 RATE = 24_000  # samples a second: EnCodec's
@@ -47,23 +48,39 @@ def find(folder: Path) -> list[Path]:
 
 
 def decoded(files: Iterable[Path], cache: Path, tell: Tell) -> Iterator[Song]:
-    """Each different song, decoded into `cache` once; what cannot be read is told and left out."""
+    """Each different recording, decoded into `cache` once. Copies and what cannot be read are told of."""
     cache.mkdir(parents=True, exist_ok=True)
     seen: dict[str, Path] = {}
+    pictures: dict[Path, Picture] = {}
     for file in files:
         key = _digest(file)
         if key in seen:
             tell(f"{file} is the same as {seen[key]}; left out")
             continue
         seen[key] = file
-        target = cache / f"{key}.npy"
-        if not target.exists():
-            try:
-                _store(decode(file), target)
-            except TrainingError as error:
-                tell(f"{error}; left out")
-                continue
-        yield Song(key, target, int(np.load(target, mmap_mode="r").size))
+        try:
+            song = _song(file, key, cache / f"{key}.npy")
+        except TrainingError as error:
+            tell(f"{error}; left out")
+            continue
+        seems = picture(song.samples(), RATE)
+        twin = None if seems is None else _twin(seems, pictures)
+        if twin is not None:
+            tell(f"{file} sounds the same as {twin}; left out")
+            continue
+        if seems is not None:
+            pictures[file] = seems
+        yield song
+
+
+def _song(file: Path, key: str, target: Path) -> Song:
+    if not target.exists():
+        _store(decode(file), target)
+    return Song(key, target, int(np.load(target, mmap_mode="r").size))
+
+
+def _twin(seems: Picture, pictures: dict[Path, Picture]) -> Path | None:
+    return next((file for file, other in pictures.items() if alike(seems, other)), None)
 
 
 def decode(file: Path) -> Samples:

@@ -3,12 +3,16 @@
 import io
 import wave
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.audio.resampler import AudioResampler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.backends.composer import perform, plan, to_wav
 from model_container.training.pairs import batches, corpus, partners, split
 from model_container.training.recipe import Recipe, TrainingError
 from model_container.training.songs import RATE, Song, decode, decoded, find
@@ -122,6 +126,32 @@ def test_a_copy_and_a_broken_song_are_left_out_and_said(tmp_path: Path) -> None:
     assert len(told) == 2
     assert any("broken.mp3 cannot be decoded" in each for each in told)
     assert any("copy.WAV is the same as" in each for each in told)
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("mp3", "libmp3lame"), ("m4a", "aac")])
+def test_a_song_in_another_format_is_a_copy_and_another_song_none(
+    tmp_path: Path, kind: str, codec: str
+) -> None:
+    for seed, genre in enumerate(("jazz", "folk", "jazz")):
+        (tmp_path / f"{genre}{seed}.wav").write_bytes(to_wav(perform(plan(genre, seed), 24.0)))
+    _encode(tmp_path / "jazz0.wav", tmp_path / f"jazz0.{kind}", codec)
+    told: list[str] = []
+
+    songs = list(decoded(find(tmp_path), tmp_path / "cache", told.append))
+
+    assert len(songs) == 3
+    assert told == [f"{tmp_path}/jazz0.wav sounds the same as {tmp_path}/jazz0.{kind}; left out"]
+
+
+def _encode(source: Path, target: Path, codec: str) -> None:
+    with av.open(str(source)) as file, av.open(str(target), "w") as coded:
+        stream: Any = coded.add_stream(codec, rate=44_100)
+        stream.layout, stream.bit_rate = "stereo", 96_000
+        resampler = AudioResampler(format="fltp", layout="stereo", rate=44_100)
+        for frame in file.decode(audio=0):
+            for each in resampler.resample(frame):
+                coded.mux(stream.encode(each))
+        coded.mux(stream.encode(None))
 
 
 def test_a_song_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
