@@ -159,17 +159,16 @@ def test_a_probe_that_shows_nothing_of_the_host_makes_room_for_the_next_at_once(
 
 def test_a_probe_that_is_canceled_makes_room_for_the_next():
     world = World("first", policy=TOUCHY)
-    world.hosts["first"].refusals = (DOWN,)
-    submitted(world, "one")
     world.hosts["first"].answers = (Running(0.5, check_after=20), Finished())
-    world.breakers.failed("first", "unreachable", "another")
+    world.breakers.failed("first", "unreachable", "another job's")
     world.time.pass_by(TOUCHY.rest)
-    (probe,) = world.submit(key="two")
+    (probe,) = world.submit()
     world.turn()
 
     world.collection.cancel(probe, OWNER)
     world.run()
 
+    assert world.breakers.states(["first"]) == {"first": Breaker.HALF_OPEN}
     assert world.breakers.admits("first", "another job")
 
 
