@@ -15,7 +15,7 @@ from constructs import Construct
 from infra.assets import ROOT
 from infra.data import Data
 from infra.functions import Right
-from infra.hosting import Hosting
+from infra.hosting import ARCHIVE, Hosting
 from infra.notices import Notices
 from infra.rules import accept
 from lambdas.settings import ENDPOINT_REQUESTS
@@ -58,30 +58,39 @@ def image(scope: Construct, hosting: Hosting) -> Image:
 
 @dataclass(frozen=True)
 class Weights:
-    """A packed folder in S3: `prefix` is its path in the bucket, with a slash at its end."""
+    """A packed folder in S3: `path` is its prefix in the bucket, with a slash at its end, or its archive."""
 
     bucket: str
     arn: str
-    prefix: str
+    path: str
     finding: str
     """The ARN as the rules' findings spell it."""
 
     @property
     def uri(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}"
+        return f"s3://{self.bucket}/{self.path}"
+
+    @property
+    def archived(self) -> bool:
+        return self.path.endswith(ARCHIVE)
+
+    @property
+    def files(self) -> str:
+        """Their keys, as policies say it."""
+        return self.path if self.archived else f"{self.path}*"
 
 
 def weights(hosting: Hosting, data: Data) -> Weights:
-    """Those that the stage names, or the model's folder in the stage's own bucket."""
+    """Those that the stage names, or the model's in the stage's own bucket."""
     if hosting.weights is not None:
-        bucket, _, prefix = hosting.weights.removeprefix("s3://").partition("/")
+        bucket, _, path = hosting.weights.removeprefix("s3://").partition("/")
         return Weights(
-            bucket, f"arn:{Aws.PARTITION}:s3:::{bucket}", prefix, f"arn:<AWS::Partition>:s3:::{bucket}"
+            bucket, f"arn:{Aws.PARTITION}:s3:::{bucket}", path, f"arn:<AWS::Partition>:s3:::{bucket}"
         )
     if data.weights is None:
         raise ValueError("the data stack has no bucket of weights, and the stage names none")
     arn = data.export_value(data.weights.bucket_arn, name=data.weights_export)
-    return Weights(data.weights.bucket_name, arn, f"{hosting.model}/", data.weights_export)
+    return Weights(data.weights.bucket_name, arn, hosting.weights_path, data.weights_export)
 
 
 def execution_role(
@@ -94,10 +103,10 @@ def execution_role(
         sid="FindWeights",
         actions=["s3:ListBucket"],
         resources=[its_weights.arn],
-        conditions={"StringLike": {"s3:prefix": f"{its_weights.prefix}*"}},
+        conditions={"StringLike": {"s3:prefix": its_weights.files}},
     )
     rights = [
-        Right("ReadWeights", ["s3:GetObject"], [f"{its_weights.arn}/{its_weights.prefix}*"]),
+        Right("ReadWeights", ["s3:GetObject"], [f"{its_weights.arn}/{its_weights.files}"]),
         Right("PullImage", PULL, [its_image.repository_arn]),
         Right("EnterRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
         Right("KeepLog", LOG, [log, f"{log}:log-stream:*"]),
@@ -105,7 +114,9 @@ def execution_role(
     ]
     role = _role(scope, [listing, *(_statement(right) for right in rights)])
     _accept(role, "*", "Logging in to ECR is an action that knows no resources.")
-    _accept(role, f"{its_weights.finding}/{its_weights.prefix}*", "A model is all files below its prefix.")
+    if not its_weights.archived:
+        finding = f"{its_weights.finding}/{its_weights.files}"
+        _accept(role, finding, "A model is all files below its prefix.")
     streams = f"arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:{group}:log-stream:*"
     _accept(role, streams, "SageMaker names the streams of the log by itself.")
     return role

@@ -50,8 +50,12 @@ ImageUri = Annotated[
         pattern=r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{64})$"
     ),
 ]
-S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([\w!.*'()-]+/)+$")]
-"""A folder in a bucket, with the slash at its end: SageMaker takes what lies below it."""
+ARCHIVE = ".tar.gz"
+_NAME = r"[\w!.*'()-]+"
+S3Uri = Annotated[
+    str, Field(pattern=rf"^s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]/({_NAME}/)*({_NAME}/|{_NAME}\{ARCHIVE})$")
+]
+"""A folder in a bucket, with the slash at its end: SageMaker takes what lies below it. Or one archive."""
 
 
 class Hosting(BaseModel):
@@ -71,7 +75,8 @@ class Hosting(BaseModel):
     image: ImageUri | None = None
     """In ECR. None builds model_container/Dockerfile at deployment, which takes a Docker engine."""
     weights: S3Uri | None = None
-    """A packed folder in a bucket of one's own. None makes a bucket; its address is the output WeightsUri."""
+    """A packed folder in a bucket of one's own, for `serverless` its archive. None makes a bucket, named by
+    the output WeightsBucketName."""
 
     @model_validator(mode="after")
     def _model_can_be_hosted(self) -> Self:
@@ -84,6 +89,20 @@ class Hosting(BaseModel):
                 f"have no quota until they ask AWS for it"
             )
         return self
+
+    @model_validator(mode="after")
+    def _weights_are_what_the_mode_takes(self) -> Self:
+        if self.weights is not None and self.weights.endswith(ARCHIVE) != (self.mode == "serverless"):
+            raise ValueError(
+                f"endpoint_weights is {self.weights}: serverless takes an archive, s3://…/….tar.gz, gpu and "
+                f"async a folder, s3://…/; model_container.publish makes what its address says"
+            )
+        return self
+
+    @property
+    def weights_path(self) -> str:
+        """Of the model in the stage's own bucket."""
+        return f"{self.model}{ARCHIVE if self.mode == 'serverless' else '/'}"
 
     @property
     def cuda(self) -> bool:

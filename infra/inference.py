@@ -11,7 +11,16 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra.data import Data
-from infra.execution import ANSWERS, FAILURES, accept_answers, answering, execution_role, image, weights
+from infra.execution import (
+    ANSWERS,
+    FAILURES,
+    Weights,
+    accept_answers,
+    answering,
+    execution_role,
+    image,
+    weights,
+)
 from infra.functions import LOG_DAYS
 from infra.hosting import Hosting
 from infra.notices import Notices
@@ -67,17 +76,11 @@ class Inference(Stack):
         role = execution_role(self, self.stage.endpoint_name, made, packed, others)
         if others:
             accept_answers(role, self.data)
-        source = sagemaker.CfnModel.S3DataSourceProperty(
-            s3_uri=packed.uri, s3_data_type="S3Prefix", compression_type="None"
-        )
         return sagemaker.CfnModel(
             self,
             "Model",
             execution_role_arn=role.role_arn,
-            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=made.uri,
-                model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(s3_data_source=source),
-            ),
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(image=made.uri, **_data(packed)),
             # It fetches inputs from presigned addresses and puts audio there; isolated, it could do neither.
             enable_network_isolation=False,
         )
@@ -126,3 +129,12 @@ class Inference(Stack):
                 ),
             ),
         )
+
+
+def _data(packed: Weights) -> dict[str, Any]:
+    """What SageMaker lays into /opt/ml/model. Serverless endpoints take an archive and nothing else."""
+    if packed.archived:
+        return {"model_data_url": packed.uri}
+    model = sagemaker.CfnModel
+    source = model.S3DataSourceProperty(s3_uri=packed.uri, s3_data_type="S3Prefix", compression_type="None")
+    return {"model_data_source": model.ModelDataSourceProperty(s3_data_source=source)}

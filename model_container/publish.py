@@ -3,8 +3,9 @@
     python -m model_container.publish MODEL|FOLDER s3://BUCKET/PREFIX [--pack] [--weights int8|…|fp16]
 
 MODEL is fetched from the Hugging Face hub, once; FOLDER is a checkpoint or what model_container.pack wrote.
-An endpoint plays packed folders: --pack packs first. The same command goes on where it stopped, and sends
-nothing that lies there with the same checksum. Needs model_container/requirements-publish.txt.
+An endpoint plays packed folders: --pack packs first. A serverless one takes its folder as one archive: give
+it an address that ends in .tar.gz. The same command goes on where it stopped, and sends nothing that lies
+there with the same checksum. Needs model_container/requirements-publish.txt.
 
 Knows the way of weights from the hub to S3. Must not know what they hold.
 """
@@ -13,11 +14,13 @@ import argparse
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from model_container.archive import ENDING, archive
 from model_container.bucket import Folder, Tell
 from model_container.engine.config import CheckpointError
 from model_container.engine.manifest import MANIFEST
@@ -26,7 +29,7 @@ from model_container.weights import HUB, REVISIONS, FetchError, fetch, show
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([\w!.*'()/-]*[\w!.*'()-])/?")
+ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([\w!.*'()/-]*[\w!.*'()-])(/?)")
 KEPT = Path("build/weights")
 WEIGHTS = ("int8", "fp32", "bf16", "int4", "fp16")
 UNREADABLE = (".part", ".partial", ".DS_Store")
@@ -38,25 +41,41 @@ class PublishError(Exception):
 
 
 def address(text: str) -> tuple[str, str]:
-    """Bucket and prefix. Raises argparse.ArgumentTypeError."""
+    """Bucket, and prefix or an archive's key. Raises argparse.ArgumentTypeError."""
     found = ADDRESS.fullmatch(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text} is no s3://BUCKET/PREFIX; a prefix keeps models apart")
-    return found[1], f"{found[2]}/"
+    bucket, path, slash = found.groups()
+    return bucket, path if path.endswith(ENDING) and not slash else f"{path}/"
 
 
 def publish(folder: Path, target: Folder, tell: Tell) -> int:
     """Store a packed folder's files; returns how many were sent. Raises PublishError, botocore's errors."""
+    files = packed_files(folder)
+    if others := target.others(files):
+        listed = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
+        raise PublishError(f"{target.uri} holds other files, which an endpoint would be given too: {listed}.")
+    return sum(target.put(path, name, tell) for name, path in files.items())
+
+
+def publish_archive(folder: Path, target: Folder, name: str, kept: Path, tell: Tell) -> int:
+    """Store a packed folder as one file of this name, made below `kept`. Returns and raises as `publish`."""
+    files = packed_files(folder)
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept) as scratch:
+        made = Path(scratch) / name
+        archive(files, made)
+        return int(target.put(made, name, tell))
+
+
+def packed_files(folder: Path) -> dict[str, Path]:
+    """By their names. Raises PublishError."""
     if not (folder / MANIFEST).exists():
         raise PublishError(f"{folder} is not packed, and an endpoint plays packed folders: add --pack.")
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    names = [name for name in sorted(files) if not name.endswith(UNREADABLE)]
-    if others := target.others(names):
-        listed = ", ".join(others[:SHOWN]) + (", …" if len(others) > SHOWN else "")
-        raise PublishError(f"{target.uri} holds other files, which an endpoint would be given too: {listed}.")
+    names = [name for name in sorted(files) if not name.endswith(UNREADABLE) and name != MANIFEST]
     # What says that the folder is packed comes last: until then nobody takes it for whole.
-    ordered = [*(name for name in names if name != MANIFEST), MANIFEST]
-    return sum(target.put(files[name], name, tell) for name in ordered)
+    return {name: files[name] for name in (*names, MANIFEST)}
 
 
 def prepared(source: str, kept: Path, weights: str | None, encodec: Path | None) -> Path:
@@ -88,20 +107,27 @@ def _packed(folder: Path, kept: Path, weights: str, encodec: Path | None) -> Pat
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
-    bucket, prefix = options.address
+    bucket, path = options.address
     try:
         folder = prepared(
             options.source, options.kept, options.weights if options.pack else None, options.encodec
         )
-        sent = publish(folder, Folder(_client(), bucket, prefix), Bar())
+        sent = _sent(folder, bucket, path, options.kept)
     except (FetchError, CheckpointError, PublishError) as error:
         return _stopped(str(error))
     except (BotoCoreError, ClientError) as error:
         return _stopped(f"S3 says: {error}")
     except KeyboardInterrupt:
         return _stopped("Stopped; the same command goes on from here.", 130)
-    print(f"{sent} files sent. An endpoint takes them with -c endpoint_weights=s3://{bucket}/{prefix}")
+    print(f"{sent} files sent. An endpoint takes them with -c endpoint_weights=s3://{bucket}/{path}")
     return 0
+
+
+def _sent(folder: Path, bucket: str, path: str, kept: Path) -> int:
+    if path.endswith("/"):
+        return publish(folder, Folder(_client(), bucket, path), Bar())
+    parent, slash, name = path.rpartition("/")
+    return publish_archive(folder, Folder(_client(), bucket, parent + slash), name, kept, Bar())
 
 
 class Bar:
@@ -142,7 +168,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="MODEL|FOLDER", help=", ".join(REVISIONS))
-    parser.add_argument("address", metavar="s3://BUCKET/PREFIX", type=address)
+    parser.add_argument("address", metavar="s3://BUCKET/PREFIX[.tar.gz]", type=address)
     parser.add_argument("--pack", action="store_true", help="pack a checkpoint first")
     parser.add_argument("--weights", choices=WEIGHTS, default="int8", help="how; fp16 is for GPUs alone")
     parser.add_argument("--encodec", type=Path, metavar="FOLDER", help="for a two-track checkpoint")

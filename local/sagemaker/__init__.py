@@ -4,6 +4,7 @@ The emulated cloud has none, so these modules are one more service of its proces
 to the model container's own server, which runs beside it. Nothing here knows a model, a job or a song.
 
     answers        what an error looks like on the wire
+    models         what a model may be
     endpoints      models, endpoint configurations and endpoints, as CloudFormation makes them
     scaling        Application Auto Scaling's targets and policies, which are kept and change nothing
     invoking       one HTTP request to a container, with a limit on its time and its bytes

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from local import ACCOUNT, REGION
+from local.sagemaker.models import Properties, Rejected, check_model, check_serverless
 
 Kind = Literal["model", "endpoint-config", "endpoint"]
-Properties = Mapping[str, Any]
 Made = tuple[str, dict[str, str]]
 """What `Ref` gives, and what `Fn::GetAtt` gives by attribute."""
 
@@ -23,10 +23,6 @@ NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 MEMORY_SIZES = range(1024, 6144 + 1, 1024)
 MOST_SERVERLESS_CONCURRENCY = 200
 MOST_ASYNCHRONOUS_CONCURRENCY = 1000
-
-
-class Rejected(ValueError):
-    """SageMaker would not make this resource; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +66,18 @@ class Endpoints:
         for kind, records in self._made.items():
             records |= state.get(kind, {})
 
+    def described(self, kind: Kind, name: str) -> Properties | None:
+        """What a model or a configuration was made with."""
+        record = self._made[kind].get(name)
+        return None if record is None else record["properties"]
+
     def find(self, name: str) -> Endpoint | None:
         record = self._made["endpoint"].get(name)
         return None if record is None else Endpoint(name=name, **_details(record))
 
     def make_model(self, logical_id: str, properties: Properties) -> Made:
         name = _name(properties.get("ModelName"), logical_id)
-        containers = [properties.get("PrimaryContainer"), *properties.get("Containers", [])]
-        if not properties.get("ExecutionRoleArn"):
-            raise Rejected(f"Model {name} needs an ExecutionRoleArn.")
-        if not any(each and each.get("Image") for each in containers):
-            raise Rejected(f"Model {name} needs a container with an Image.")
+        check_model(name, properties)
         return self._make("model", name, {"properties": dict(properties)})
 
     def make_config(self, logical_id: str, properties: Properties) -> Made:
@@ -88,9 +85,11 @@ class Endpoints:
         model = _variant(properties).get("ModelName")
         if model not in self._made["model"]:
             raise Rejected(f"Could not find model {arn('model', str(model))}.")
-        read_config(properties)
-        role = self._made["model"][model]["properties"]["ExecutionRoleArn"]
-        return self._make("endpoint-config", name, {"properties": dict(properties), "role": role})
+        described = self._made["model"][model]["properties"]
+        if read_config(properties)["serverless"] is not None:
+            check_serverless(model, described)
+        record = {"properties": dict(properties), "role": described["ExecutionRoleArn"]}
+        return self._make("endpoint-config", name, record)
 
     def make_endpoint(self, logical_id: str, properties: Properties) -> Made:
         name = _name(properties.get("EndpointName"), logical_id)

@@ -19,7 +19,8 @@ from ministack.services.cloudformation import provisioners
 from local import ACCOUNT, REGION
 from local.sagemaker.account import Account
 from local.sagemaker.answers import Answer
-from local.sagemaker.endpoints import Kind, Made, Properties
+from local.sagemaker.endpoints import Kind, Made
+from local.sagemaker.models import Properties
 from local.sagemaker.scaling import Scaling
 from local.sagemaker.service import TARGET, SageMaker
 

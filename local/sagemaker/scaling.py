@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from local import ACCOUNT, REGION
-from local.sagemaker.endpoints import Endpoints, Made, Rejected
+from local.sagemaker.endpoints import Endpoints, Made
+from local.sagemaker.models import Rejected
 
 POLICIES = {
     "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",

@@ -13,7 +13,7 @@ from typing import Any
 from local.sagemaker.account import Account
 from local.sagemaker.answers import Answer, Refusal, unknown_endpoint
 from local.sagemaker.asynchronous import Queue
-from local.sagemaker.endpoints import Endpoint, Endpoints, arn
+from local.sagemaker.endpoints import Endpoint, Endpoints, Kind, arn
 from local.sagemaker.realtime import RealTime
 
 Headers = Mapping[str, str]
@@ -22,6 +22,10 @@ Authorize = Callable[[str, str, Headers, Mapping[str, Any]], Answer | None]
 
 INVOCATION = re.compile(r"/endpoints/([^/]+)/(async-)?invocations")
 TARGET = "SageMaker."
+DESCRIBED: dict[str, tuple[Kind, str]] = {
+    "DescribeModel": ("model", "ModelName"),
+    "DescribeEndpointConfig": ("endpoint-config", "EndpointConfigName"),
+}
 THREADS = 256
 
 
@@ -76,9 +80,11 @@ class SageMaker:
         invocation = INVOCATION.fullmatch(path)
         if method == "POST" and invocation is not None:
             return await self._invoke(invocation[1], invocation[2] is not None, headers, body, query)
-        if headers.get("x-amz-target") == f"{TARGET}DescribeEndpoint":
-            return self._describe(json.loads(body)["EndpointName"], headers, query)
         asked = headers.get("x-amz-target", f"{method} {path}").removeprefix(TARGET)
+        if asked == "DescribeEndpoint":
+            return self._describe(json.loads(body)["EndpointName"], headers, query)
+        if asked in DESCRIBED:
+            return self._recall(asked, json.loads(body), headers, query)
         raise Refusal(400, "UnknownOperationException", f"The stand-in has no {asked}.")
 
     async def _invoke(
@@ -103,13 +109,29 @@ class SageMaker:
             return refused
         endpoint = self.endpoints.find(name)
         if endpoint is None:
-            missing = f'Could not find endpoint "{arn("endpoint", name)}".'
-            raise Refusal(400, "ValidationException", missing)
-        return (
-            200,
-            {"Content-Type": "application/x-amz-json-1.1"},
-            json.dumps(_description(endpoint)).encode(),
-        )
+            raise _missing("endpoint", name)
+        return _found(_description(endpoint))
+
+    def _recall(
+        self, asked: str, body: Mapping[str, Any], headers: Headers, query: Mapping[str, Any]
+    ) -> Answer:
+        """What a model or a configuration was made with; its properties are also the answer's."""
+        kind, named = DESCRIBED[asked]
+        name = body[named]
+        if refused := self._authorize(f"sagemaker:{asked}", arn(kind, name), headers, query):
+            return refused
+        properties = self.endpoints.described(kind, name)
+        if properties is None:
+            raise _missing(kind, name)
+        return _found({**properties, named: name})
+
+
+def _found(described: Mapping[str, Any]) -> Answer:
+    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(described).encode()
+
+
+def _missing(kind: Kind, name: str) -> Refusal:
+    return Refusal(400, "ValidationException", f'Could not find {kind} "{arn(kind, name)}".')
 
 
 def _description(endpoint: Endpoint) -> dict[str, Any]:

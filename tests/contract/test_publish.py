@@ -6,84 +6,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from local.emulator import KEY, Emulator
-from model_container import bucket as module
+from local.emulator import Emulator
 from model_container.bucket import Folder, Parts
 from model_container.publish import PublishError, address, publish
-from tests.contract.adapters import client
+from tests.contract.publishing import BIG, PART, Counted, Told, run, silent, stored
 
 pytestmark = pytest.mark.xdist_group("contract-on-aws")
-
-PART = 5 << 20  # bytes: the least that S3 takes
-BIG = os.urandom(2 * PART + 7)
-Told = list[tuple[str, int, int]]
-
-
-class Counted:
-    """An S3 client that notes what it is asked, and breaks at a chosen part."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self.calls: list[str] = []
-        self.breaks_at: int | None = None
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        act = getattr(self._inner, name)
-
-        def call(*args: Any, **named: Any) -> Any:
-            self.calls.append(name)
-            if name == "upload_part" and named["PartNumber"] == self.breaks_at:
-                raise KeyboardInterrupt
-            return act(*args, **named)
-
-        return call
-
-    @property
-    def writes(self) -> list[str]:
-        return [name for name in self.calls if name in ("put_object", "upload_part")]
-
-
-@pytest.fixture
-def s3(emulator: Emulator) -> Iterator[Counted]:
-    made = client(emulator, "s3")
-    yield Counted(made)
-    made.close()
-
-
-@pytest.fixture
-def target(s3: Counted, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    monkeypatch.setattr(module, "PART", PART)
-    name = f"weights-{uuid4().hex[:8]}"
-    s3.create_bucket(Bucket=name)
-    s3.calls.clear()
-    return Folder(s3, name, "musicgen-small/")  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def packed(tmp_path: Path) -> Path:
-    folder = tmp_path / "packed"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "decoder.bin").write_bytes(BIG)
-    (folder / "sub/text.onnx").write_bytes(b"text")
-    (folder / "pack.json").write_text("{}")
-    return folder
-
-
-def silent(name: str, had: int, size: int) -> None: ...
-
-
-def stored(s3: Counted, target: Folder) -> dict[str, bytes]:
-    listed = s3.list_objects_v2(Bucket=target.bucket).get("Contents", [])
-    keys = [each["Key"] for each in listed]
-    return {key: s3.get_object(Bucket=target.bucket, Key=key)["Body"].read() for key in keys}
 
 
 def test_a_packed_folder_lies_below_its_prefix_byte_for_byte(
@@ -197,25 +131,15 @@ def test_an_empty_file_is_a_file(s3: Counted, target: Folder, packed: Path) -> N
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ("s3://music/small.tar.gz", ("music", "small.tar.gz")),
+        ("s3://music/models/small.tar.gz", ("music", "models/small.tar.gz")),
+        ("s3://music/small.tar.gz/", ("music", "small.tar.gz/")),
         ("s3://music/small", ("music", "small/")),
         ("s3://music/models/small/", ("music", "models/small/")),
     ],
 )
-def test_an_address_is_a_bucket_and_a_prefix(text: str, found: tuple[str, str]) -> None:
+def test_an_address_is_a_bucket_and_a_prefix_or_an_archive(text: str, found: tuple[str, str]) -> None:
     assert address(text) == found
-
-
-def run(emulator: Emulator, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {
-        **os.environ,
-        "AWS_ENDPOINT_URL_S3": emulator.endpoint,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
-    command = [sys.executable, "-m", "model_container.publish", *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def test_the_command_publishes_and_says_what_to_do_with_it(

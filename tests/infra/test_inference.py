@@ -52,14 +52,23 @@ def test_an_endpoint_keeps_the_solutions_rules(hosted: Hosted, mode: str) -> Non
     assert [finding for plugin in report["pluginReports"] for finding in plugin["violations"]] == []
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_model_is_an_image_and_uncompressed_weights_below_a_prefix(hosted: Hosted, mode: str) -> None:
+@pytest.mark.parametrize("mode", ["gpu", "async"])
+def test_on_instances_a_model_is_an_image_and_uncompressed_weights_below_a_prefix(
+    hosted: Hosted, mode: str
+) -> None:
     model = hosted(mode).properties("Inference", "AWS::SageMaker::Model")
     source = model["PrimaryContainer"]["ModelDataSource"]["S3DataSource"]
 
     assert (source["S3DataType"], source["CompressionType"]) == ("S3Prefix", "None")
     assert json.dumps(source["S3Uri"]).endswith('/musicgen-small/"]]}')
     assert "ModelDataUrl" not in model["PrimaryContainer"]
+
+
+def test_a_serverless_model_is_an_image_and_an_archive_as_it_may_have_no_other_source(hosted: Hosted) -> None:
+    container = hosted("serverless").properties("Inference", "AWS::SageMaker::Model")["PrimaryContainer"]
+
+    assert json.dumps(container["ModelDataUrl"]).endswith('/musicgen-small.tar.gz"]]}')
+    assert "ModelDataSource" not in container
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -157,6 +166,16 @@ def test_an_image_and_weights_of_ones_own_are_taken_as_they_are(hosted: Hosted) 
     assert not any(name.startswith("Weights") for name in stacks.resources("Data", "AWS::S3::Bucket"))
 
 
+def test_an_archive_of_ones_own_is_taken_as_it_is(hosted: Hosted) -> None:
+    archive = "s3://my-weights/musicgen/small.tar.gz"
+    stacks = hosted("serverless", ("endpoint_weights", archive))
+    model = stacks.properties("Inference", "AWS::SageMaker::Model")
+
+    assert model["PrimaryContainer"]["ModelDataUrl"] == archive
+    read = rights(stacks)["ReadWeights"]["Resource"]
+    assert json.dumps(read).endswith(':s3:::my-weights/musicgen/small.tar.gz"]]}')
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_endpoint_may_read_its_weights_pull_its_image_and_log(hosted: Hosted, mode: str) -> None:
     found = rights(hosted(mode))
@@ -170,9 +189,10 @@ def test_the_endpoint_may_read_its_weights_pull_its_image_and_log(hosted: Hosted
         "KeepLog",
         *asynchronous,
     }
+    files = "musicgen-small.tar.gz" if mode == "serverless" else "musicgen-small/*"
     assert found["ReadWeights"]["Action"] == "s3:GetObject"
-    assert json.dumps(found["ReadWeights"]["Resource"]).endswith('"/musicgen-small/*"]]}')
-    assert found["FindWeights"]["Condition"] == {"StringLike": {"s3:prefix": "musicgen-small/*"}}
+    assert json.dumps(found["ReadWeights"]["Resource"]).endswith(f'"/{files}"]]}}')
+    assert found["FindWeights"]["Condition"] == {"StringLike": {"s3:prefix": files}}
     assert [name for name, each in found.items() if each["Resource"] == "*"] == ["EnterRegistry"]
 
 

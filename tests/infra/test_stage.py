@@ -134,6 +134,11 @@ def test_a_trained_cascade_is_hosted_without_any_licence_to_accept() -> None:
         ({**HOSTED, "endpoint_instance": "ml.g5"}, "the image does not run on 'ml.g5'"),
         ({**HOSTED, "endpoint_image": "docker.io/me/cadenza:1"}, "endpoint.image: "),
         ({**HOSTED, "endpoint_weights": "s3://bucket/no-slash"}, "endpoint.weights: "),
+        ({**HOSTED, "endpoint_weights": "s3://bucket/small.tar.gz"}, "gpu and async a folder"),
+        (
+            {**HOSTED, "endpoint": "serverless", "endpoint_weights": "s3://bucket/small/"},
+            "serverless takes an archive",
+        ),
         (
             {"chains": {"cascade": ["sagemaker"]}},
             "chains gives cascade to sagemaker: choose endpoint=serverless, gpu or async",

@@ -5,6 +5,7 @@ One state for all three: every start brings the same stacks from one mode to the
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,11 @@ import pytest
 from lambdas.aws.endpoints import status
 from local.checkpoints import Checkpoint
 from local.cloud import LocalCloud
+from local.container import Container
+from local.emulator import free_pair
 from local.hosting import MODES, Hosting
-from tests.local import tiny_models
+from local.weights import packed
+from tests.local import model_data, tiny_models
 from tests.local.caller import Caller
 from tests.local.tiny_models import MUSICGEN
 from tests.unit.signals import heard
@@ -41,20 +45,18 @@ def checkpoint(folder: Path) -> Checkpoint:
     return tiny_models.checkpoint(MUSICGEN, folder / "checkpoint")
 
 
-@pytest.fixture(scope="module")
-def address(folder: Path, checkpoint: Checkpoint) -> Iterator[str]:
-    with tiny_models.served(checkpoint, folder) as url:
-        yield url
-
-
 @pytest.fixture(scope="module", params=MODES)
-def hosted(
-    request: pytest.FixtureRequest, folder: Path, checkpoint: Checkpoint, address: str
-) -> Iterator[Hosted]:
-    hosting = Hosting(checkpoint, request.param)
-    containers = hosting.containers(address)
+def hosted(request: pytest.FixtureRequest, folder: Path, checkpoint: Checkpoint) -> Iterator[Hosted]:
+    """The model's server plays what came to it by the way that SageMaker's takes: published, and laid down as
+    the endpoint's model says."""
+    hosting, server = Hosting(checkpoint, request.param), Container(folder, free_pair(), lambda _: None)
+    containers, laid = hosting.containers(server.url), folder / request.param
     cloud = LocalCloud(folder / "cloud", auth=True, context=hosting.context(), containers=containers)
-    with cloud, Caller(cloud.api_url) as api:
+    with ExitStack() as running, cloud, Caller(cloud.api_url) as api:
+        path = f"{MUSICGEN}{'.tar.gz' if hosting.mode == 'serverless' else '/'}"
+        model_data.publish(cloud, packed(checkpoint, folder / "models", server.say), path, folder)
+        model_data.lay(cloud, f"cadenza-local-{hosting.mode}", laid)
+        server.start(running, laid)
         yield Hosted(hosting.mode, cloud, api)
 
 

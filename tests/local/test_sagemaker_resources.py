@@ -17,7 +17,8 @@ from local import ACCOUNT, REGION
 from local.emulator import Emulator
 from local.sagemaker import endpoints
 from local.sagemaker.answers import Refusal
-from local.sagemaker.endpoints import Endpoint, Endpoints, Rejected
+from local.sagemaker.endpoints import Endpoint, Endpoints
+from local.sagemaker.models import Rejected
 from local.sagemaker.realtime import RealTime
 from local.sagemaker.scaling import Scaling
 from tests.local import fake_container, standin
@@ -127,14 +128,6 @@ def test_endpoint_configurations_that_sagemaker_would_not_make(
 ) -> None:
     with pytest.raises(Rejected, match=said):
         made.make_config("Config", described)
-
-
-@pytest.mark.parametrize("missing", ["ExecutionRoleArn", "PrimaryContainer"])
-def test_a_model_needs_a_role_and_an_image(made: Endpoints, missing: str) -> None:
-    described = {"ExecutionRoleArn": standin.ROLE, "PrimaryContainer": {"Image": "any"}}
-
-    with pytest.raises(Rejected, match="needs a"):
-        made.make_model("Model", {key: value for key, value in described.items() if key != missing})
 
 
 def changed(made: Endpoints, **properties: Any) -> str:
