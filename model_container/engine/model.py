@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from model_container.engine.checkpoint import SINGLE
-from model_container.engine.config import CodecConfig, DecoderConfig, ModelConfig, load_config
+from model_container.engine.config import (
+    CheckpointError,
+    CodecConfig,
+    DecoderConfig,
+    ModelConfig,
+    load_config,
+)
 from model_container.engine.decoder import Decoder, FloatArray
 from model_container.engine.embedding import Embedding
 from model_container.engine.encodec import Codec
@@ -59,6 +65,10 @@ class Model:
         config = load_config(folder)
         positions = max_positions(config)
         chosen = choose_decoder(folder) if decoder == "auto" else decoder
+        if chosen != "torch" and dtype != "auto":
+            raise CheckpointError(
+                f"{dtype} is for a pack for GPUs; others compute in what they were packed in"
+            )
         options: dict[str, Any] = {"slots": slots, "positions": positions, "threads": threads}
         if chosen == "torch":
             options["dtype"] = dtype

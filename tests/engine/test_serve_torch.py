@@ -20,14 +20,24 @@ RATE, SECONDS = 32_000, 1.2
 ASKED = {"prompt": "a tune", "duration": SECONDS, "seed": 7}
 
 
-@pytest.fixture(scope="module", params=["text", "stereo", "melody"])
+@pytest.fixture(scope="module", params=["text", "stereo", "melody", "text --dtype bf16"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp(request.param)
-    pack(tiny.write(folder / "published", request.param), folder / "packed", "fp16")
+    kind, *options = request.param.split()
+    folder = tmp_path_factory.mktemp(kind)
+    pack(tiny.write(folder / "published", kind), folder / "packed", "fp16")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = ["-m", "model_container.serve", folder / "packed", "--host", "127.0.0.1", "--port", port]
+    command = [
+        "-m",
+        "model_container.serve",
+        folder / "packed",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        *options,
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, *map(str, command)], stderr=log)
     try:

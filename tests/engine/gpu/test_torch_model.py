@@ -81,6 +81,11 @@ def test_weights_in_16_bits_stay_close(packs: Folders) -> None:
     assert 1e-5 < error < 0.005
 
 
+def test_a_precision_is_refused_for_a_pack_that_has_its_own(packs: Folders) -> None:
+    with pytest.raises(CheckpointError, match="bf16 is for a pack for GPUs"):
+        Model.load(packs("text"), dtype="bf16")
+
+
 def test_recordings_are_continued(packs: Folders) -> None:
     model = Model.load(packs("text", "fp16"))
     recording = np.random.default_rng(3).standard_normal((1, 64 * 640), np.float32) * 0.3
