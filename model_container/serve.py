@@ -17,6 +17,7 @@ from pathlib import Path
 
 import uvicorn
 
+from model_container.engine import quota
 from model_container.engine.config import CheckpointError
 from model_container.engine.device import cuda
 from model_container.engine.live import Engine
@@ -67,14 +68,16 @@ def _leave(*_: object) -> None:
 def _open(options: argparse.Namespace, running: ExitStack) -> Studio:
     """Raises CheckpointError."""
     folder = _packed(options.folder, running)
-    manifest, threads = Manifest.read(folder), options.threads or capacity.cpus()
+    manifest, threads = Manifest.read(folder), options.threads or quota.cpus()
     if manifest.kind == "tracks":
         tracks = TrackModel.load(folder, threads=threads)
         about = About(manifest.kind, manifest.model, manifest.revision, tracks.device)
         return TrackStudio(running.enter_context(TrackEngine(tracks, queue_size=options.queue)), about)
-    slots = options.slots or capacity.slots(folder, options.memory or capacity.memory())
-    model = Model.load(folder, slots=slots, threads=threads, decoder=options.decoder)
-    device = "cuda" if choose_decoder(folder) == "torch" and cuda() else "cpu"
+    decoder = choose_decoder(folder) if options.decoder == "auto" else options.decoder
+    memory = options.memory or quota.memory()
+    slots = options.slots or capacity.slots(folder, decoder, memory, options.queue, dtype=options.dtype)
+    model = Model.load(folder, slots=slots, threads=threads, decoder=decoder, dtype=options.dtype)
+    device = "cuda" if decoder == "torch" and cuda() else "cpu"
     about = About(manifest.kind, manifest.model, manifest.revision, device)
     return SongStudio(running.enter_context(Engine(model, queue_size=options.queue)), about)
 
@@ -99,6 +102,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="whoever reaches it can have it fetch and put")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--decoder", choices=["auto", "native", "onnx", "torch"], default="auto")
+    parser.add_argument(
+        "--dtype", choices=["auto", "fp16", "bf16", "fp32"], default="auto", help="on a GPU; default: fp16"
+    )
     parser.add_argument("--threads", type=int, default=0, help="default: the CPU quota")
     parser.add_argument("--memory", type=int, default=0, help="bytes; default: the memory limit")
     parser.add_argument("--slots", type=int, default=0, help="songs at a time; default: what memory holds")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from model_container.engine.config import DecoderConfig
 from model_container.engine.decoder import FloatArray, IntArray
+from model_container.engine.quota import cpus
 from model_container.native import build
 
 _log = logging.getLogger(__name__)
@@ -57,7 +58,6 @@ class _Library:
         self.close = self._function("close", None, _POINTER)
         self._explain = self._function("explain", ctypes.c_char_p, ctypes.c_int)
         self.kernels = self._function("kernels", ctypes.c_char_p)().decode().split()
-        self.quota = int(self._function("quota", _INT)())
 
     def call(self, name: str, *arguments: Any) -> None:
         status = self._calls[name](*arguments)
@@ -89,7 +89,10 @@ def kernels() -> list[str]:
 
 
 class NativeDecoder:
-    """A `Decoder` over a file that `native.pack` wrote. `kernels`: one of `kernels()`, or "auto"."""
+    """A `Decoder` over a file that `native.pack` wrote.
+
+    threads: at most as many as we may keep busy, which 0 stands for. kernels: one of `kernels()`, or "auto".
+    """
 
     def __init__(
         self,
@@ -106,8 +109,9 @@ class NativeDecoder:
             raise NativeError("the native decoder was not compiled: there is no C++ compiler here")
         self.config, self.slots, self.max_positions = config, slots, positions
         self._library, self._shape, self._handle = library, _Shape(), ctypes.c_void_p()
-        name = kernels.encode()
-        library.call("open", bytes(file), slots, positions, threads, name, ctypes.byref(self._handle))
+        name, most = kernels.encode(), cpus()
+        count = min(threads or most, most)
+        library.call("open", bytes(file), slots, positions, count, name, ctypes.byref(self._handle))
         weakref.finalize(self, library.close, self._handle)
         self._call("describe", ctypes.byref(self._shape))
         self._compare(file)

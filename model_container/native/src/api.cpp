@@ -1,6 +1,5 @@
 // The C interface over a Decoder and a lock. No exception leaves this file.
 
-#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -36,8 +35,6 @@ int open_decoder(const char *path, int slots, int positions, int threads, const 
     if (!found) return CADENZA_UNSUPPORTED;
     cadenza::Packed packed;
     if (const int status = packed.open(path)) return status;
-    const int quota = cadenza::cpu_quota();
-    threads = threads == 0 ? quota : std::min(threads, quota);
     auto opened = std::make_unique<cadenza_decoder>(std::move(packed), *found, slots, positions, threads);
     if (!opened->decoder.valid()) return CADENZA_NO_MEMORY;
     *decoder = opened.release();
@@ -49,7 +46,7 @@ int open_decoder(const char *path, int slots, int positions, int threads, const 
 int cadenza_open(const char *path, int32_t slots, int32_t positions, int32_t threads, const char *kernels,
                  cadenza_decoder **decoder) try {
     if (!path || !kernels || !decoder || slots < 1 || slots > kMaxSlots || positions < 1 ||
-        positions > kMaxPositions || threads < 0)
+        positions > kMaxPositions || threads < 1)
         return CADENZA_BAD_ARGUMENT;
     *decoder = nullptr;
     return open_decoder(path, slots, positions, threads, kernels, decoder);
@@ -103,5 +100,3 @@ const char *cadenza_explain(int status) {
 }
 
 const char *cadenza_kernels(void) { return cadenza::kernel_names(); }
-
-int32_t cadenza_quota(void) { return cadenza::cpu_quota(); }

@@ -41,7 +41,7 @@ struct cadenza_shape {
 };
 
 /* kernels: "auto" for the best that this CPU has, or a name from cadenza_kernels.
- * threads: at most this many; never more than the process's CPU quota allows. 0: as many as the quota allows. */
+ * threads: at least 1. More than the process may keep busy slow each other down. */
 CADENZA_API int cadenza_open(const char *path, int32_t slots, int32_t positions, int32_t threads, const char *kernels,
                              cadenza_decoder **decoder);
 CADENZA_API void cadenza_close(cadenza_decoder *decoder);
@@ -64,9 +64,6 @@ CADENZA_API const char *cadenza_explain(int status);
 
 /* Names of the kernels that this CPU can run, best first, separated by spaces. */
 CADENZA_API const char *cadenza_kernels(void);
-
-/* CPUs that this process may use: its affinity and its control group's quota, rounded down, at least 1. */
-CADENZA_API int32_t cadenza_quota(void);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-// Threads that work through phases of tasks. Knows CPUs and quotas; must not know what a task computes.
+// Threads that work through phases of tasks. Knows threads; must not know what a task computes.
 //
 // A phase ends when its tasks are completed, not when every thread has arrived: a thread that the kernel has put aside
 // holds up only the task it had taken, and one that had taken none holds up nothing. Barriers made a step three to
@@ -20,9 +20,6 @@ struct Phase {
     int argument;
     int tasks;  // at least 1
 };
-
-// CPUs that this process may use: affinity and control group quota, rounded down, at least 1.
-int cpu_quota();
 
 class Team {
 public:
