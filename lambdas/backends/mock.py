@@ -94,7 +94,7 @@ class MockBackend:
             elapsed = self.clock().timestamp() - float(told["began"])
             seconds = float(told["seconds"])
         except (ValueError, KeyError, TypeError):
-            return Failed("unknown_ticket", "The mock does not know this work.", transient=True)
+            return Failed("unknown_work", "The mock does not know this work.", transient=True)
         if elapsed >= seconds:
             return Finished()
         return Running(elapsed / seconds, "Playing slowly, as asked", min(2.0, seconds - elapsed))

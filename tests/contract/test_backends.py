@@ -1,44 +1,31 @@
-"""The contract of ports.Backend. A host of a model joins by one line in HOSTS."""
+"""The contract of ports.Backend. A host of a model joins by one line in hosts.HOSTS."""
 
 import io
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
 
-from lambdas.backends.mock import MockBackend, music, silence
-from lambdas.core.errors import BackendError, TransientError
+from lambdas.core.errors import StoreFault, TransientError
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Backend, Failed, Finished, Running, Work
-from tests.fakes import acestep, container, replicate, sagemaker
+from tests.contract.hosts import HOSTS, SCRIPTED, SECONDS, Host, Studio
 from tests.fakes.examples import NOW, PIECE, a_work
-from tests.fakes.hosts import MemoryHost
 from tests.fakes.stores import MemoryObjects, Time
 
-SECONDS = 2.0
 KEY = "raw/job-1/1"
 CHECKS = 1000  # after which a host is never going to be done
-
-Put = Callable[[str, bytes], None]
-HOSTS: dict[str, Callable[[Put, Time], Backend]] = {
-    "mock, music": lambda put, clock: MockBackend(music, put, clock),
-    "mock, silence": lambda put, clock: MockBackend(silence, put, clock),
-    "acestep": acestep.serving,
-    "container": lambda put, clock: container.serving(put),
-    "replicate": replicate.serving,
-    "sagemaker, async": sagemaker.serving("async"),
-    "sagemaker, gpu": sagemaker.serving("gpu"),
-    "sagemaker, serverless": sagemaker.serving("serverless"),
-    "memory": lambda put, clock: MemoryHost(put, audio=silence(PIECE.but(duration=SECONDS))),
-}
+NOBODYS = Ticket(id="nobody's")
 
 
 @dataclass
 class Site:
     """A host, and the bucket that it uploads to."""
 
+    rules: Host
     host: Backend
+    studio: Studio
     time: Time
     objects: MemoryObjects
 
@@ -48,11 +35,23 @@ class Site:
 
     def end(self, ticket: Ticket, work: Work | None = None) -> Finished | Failed:
         """What becomes of the work, asked as often as the host wants to be."""
+        state = self.until(ticket, lambda _: False, work)
+        assert not isinstance(state, Running)
+        return state
+
+    def playing(self, ticket: Ticket) -> None:
+        """Wait until the host says that it makes the song."""
+        state = self.until(ticket, lambda running: running.progress > 0)
+        assert isinstance(state, Running)
+
+    def until(
+        self, ticket: Ticket, enough: Callable[[Running], bool], work: Work | None = None
+    ) -> Running | Finished | Failed:
         self.time.pass_by(ticket.check_after)
         seen = 0.0
         for _ in range(CHECKS):
             state = self.host.check(work or self.work(), ticket)
-            if not isinstance(state, Running):
+            if not isinstance(state, Running) or enough(state):
                 return state
             assert 0 <= seen <= state.progress <= 1
             assert state.check_after > 0
@@ -61,18 +60,32 @@ class Site:
         raise AssertionError("never done")
 
 
-@pytest.fixture(params=HOSTS)
-def site(request: pytest.FixtureRequest) -> Site:
+def a_site(rules: Host, refused: bool = False) -> Site:
+    """refused: whether its bucket takes no file."""
     time = Time(NOW)
     objects = MemoryObjects(time)
 
     def put(link: str, audio: bytes) -> None:
-        if not objects.send(link, audio):
-            raise TransientError("upload_refused", "The link is dead.")
+        if refused or not objects.send(link, audio):
+            raise StoreFault("upload_refused", "The link is dead.")
 
-    return Site(HOSTS[request.param](put, time), time, objects)
+    return Site(rules, *rules.serve(put, time), time, objects)
 
 
+def of(hosts: Mapping[str, Host]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("site", hosts.values(), ids=hosts.keys(), indirect=True)
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Site:
+    return a_site(request.param)
+
+
+SLOW = {name: host for name, host in HOSTS.items() if not host.at_once}
+BOTH = {**HOSTS, **SCRIPTED}
+
+
+@of(BOTH)
 def test_work_ends_with_audio_of_the_length_asked_at_its_address(site: Site) -> None:
     ticket = site.host.start(site.work())
 
@@ -81,12 +94,14 @@ def test_work_ends_with_audio_of_the_length_asked_at_its_address(site: Site) -> 
         assert audio.getnframes() == round(SECONDS * audio.getframerate())
 
 
+@of(BOTH)
 def test_a_ticket_survives_being_written_down(site: Site) -> None:
     ticket = site.host.start(site.work())
 
     assert isinstance(site.end(Ticket.model_validate_json(ticket.model_dump_json())), Finished)
 
 
+@of(BOTH)
 def test_finished_work_stays_finished(site: Site) -> None:
     ticket = site.host.start(site.work())
 
@@ -96,54 +111,107 @@ def test_finished_work_stays_finished(site: Site) -> None:
     assert site.host.check(site.work(), ticket) == first
 
 
-def test_the_same_work_twice_ends_with_the_same_audio(site: Site) -> None:
-    site.end(site.host.start(site.work()))
-    first = site.objects.files[KEY]
+@of(BOTH)
+def test_work_sent_twice_is_one_song_where_the_host_can_tell_and_else_two_alike(site: Site) -> None:
+    tickets = [site.host.start(site.work()) for _ in range(2)]
 
-    site.end(site.host.start(site.work()))
+    assert site.studio.begun == (1 if site.rules.once else 2)
+    heard = []
+    for ticket in tickets:
+        assert isinstance(site.end(ticket), Finished)
+        heard.append(site.objects.files[KEY])
+    assert heard[0] == heard[1]
+    assert site.studio.begun == (1 if site.rules.once else 2)
 
-    assert site.objects.files[KEY] == first
 
-
-def test_each_attempt_has_its_own_address(site: Site) -> None:
+@of(BOTH)
+def test_each_attempt_has_its_own_song_and_address(site: Site) -> None:
     for attempt in (1, 2):
         work = site.work(attempt=attempt)
-        site.end(site.host.start(work), work)
+        assert isinstance(site.end(site.host.start(work), work), Finished)
 
-    assert set(site.objects.files) == {KEY, "raw/job-1/2"}
+    assert site.studio.begun == 2
+    assert {KEY, "raw/job-1/2"} <= set(site.objects.files)
 
 
-def test_canceling_is_fine_while_it_works_when_it_is_done_and_again(site: Site) -> None:
+@of(SLOW)
+@pytest.mark.parametrize("playing", [False, True], ids=["before it begins", "while it plays"])
+def test_a_canceled_song_is_made_no_further_where_the_host_can_stop(site: Site, playing: bool) -> None:
     ticket = site.host.start(site.work())
+    if playing:
+        site.playing(ticket)
+    assert site.studio.working == 1
 
     site.host.cancel(ticket)
-    site.end(ticket)
+
+    assert site.studio.working == (0 if site.rules.stops else 1)
+    state = site.end(ticket)
+    assert site.studio.working == 0
+    assert (KEY in site.objects.files) is not site.rules.stops
+    if site.rules.stops:
+        assert isinstance(state, Failed)
+        assert (state.code, state.transient) == ("canceled", True)
+    else:
+        assert isinstance(state, Finished)
+
+
+@of(BOTH)
+def test_canceling_what_has_ended_changes_nothing_of_it(site: Site) -> None:
+    ticket = site.host.start(site.work())
+    first, audio = site.end(ticket), site.objects.files[KEY]
+
+    for _ in range(2):
+        site.host.cancel(ticket)
+
+    assert site.host.check(site.work(), ticket) == first
+    assert site.objects.files[KEY] == audio
+    assert (site.studio.begun, site.studio.working) == (1, 0)
+
+
+@of(BOTH)
+def test_canceling_what_the_host_does_not_know_stops_nobodys_song(site: Site) -> None:
+    ticket = site.host.start(site.work())
+    working = site.studio.working
+
+    site.host.cancel(NOBODYS)
+
+    assert site.studio.working == working
+    assert isinstance(site.end(ticket), Finished)
+
+
+@of(SLOW)
+def test_canceling_what_the_host_has_forgotten_is_fine(site: Site) -> None:
+    ticket = site.host.start(site.work())
+    site.studio.forget()
+
     site.host.cancel(ticket)
 
-
-def test_canceling_what_the_host_does_not_know_is_fine(site: Site) -> None:
-    site.host.cancel(Ticket(id="nobody's"))
+    assert site.studio.begun == 0
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTS if name != "memory"])
-def test_a_ticket_that_the_host_does_not_know_is_a_failure_and_no_accident(name: str) -> None:
-    host = HOSTS[name](lambda link, audio: None, Time(NOW))
+@of(HOSTS)
+def test_a_ticket_that_was_never_the_hosts_is_unknown_work_and_worth_another_attempt(site: Site) -> None:
+    state = site.host.check(site.work(), NOBODYS)
 
-    try:
-        work = a_work(MemoryObjects(Time(NOW)), 1, PIECE)
-        state = host.check(work, Ticket(id="nobody's"))
-    except BackendError:
-        return
     assert isinstance(state, Failed)
+    assert (state.code, state.transient) == ("unknown_work", True)
+    assert site.studio.begun == 0
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTS if name != "memory"])
-def test_an_address_that_takes_no_audio_is_worth_another_try(name: str) -> None:
-    def refuse(link: str, audio: bytes) -> None:
-        raise TransientError("upload_refused", "The link is dead.")
+@of(SLOW)
+def test_work_that_the_host_has_forgotten_is_worth_another_attempt(site: Site) -> None:
+    ticket = site.host.start(site.work())
+    site.studio.forget()
 
-    time = Time(NOW)
-    site = Site(HOSTS[name](refuse, time), time, MemoryObjects(time))
+    state = site.end(ticket)
+
+    assert isinstance(state, Failed)
+    assert (state.code, state.transient) == (site.rules.forgotten, True)
+
+
+@pytest.mark.parametrize("rules", HOSTS.values(), ids=HOSTS)
+def test_an_address_that_takes_no_audio_is_worth_another_try(rules: Host) -> None:
+    site = a_site(rules, refused=True)
 
     try:
         state = site.end(site.host.start(site.work()))

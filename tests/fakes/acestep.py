@@ -69,6 +69,17 @@ class AceStep(Loopback):
         self.stopped: float | None = None  # when it was started anew: then all that was begun stands still
 
     @property
+    def begun(self) -> int:
+        return len(self.tasks)
+
+    @property
+    def working(self) -> int:
+        return sum(self._jobs().values())
+
+    def forget(self) -> None:
+        self.tasks.clear()
+
+    @property
     def input_url(self) -> str:
         return self.url + "/bucket/input.wav?X-Amz-Signature=s"
 
@@ -173,12 +184,12 @@ class AceStep(Loopback):
         return Answer(200, wav, {"Content-Length": str(len(wav)), "Content-Type": "audio/wav"})
 
 
-def serving(put: Put, clock: Clock) -> AceStepBackend:
+def serving(put: Put, clock: Clock) -> tuple[AceStepBackend, AceStep]:
     """A backend with a server of its own, which goes when the backend does."""
     server, http = AceStep(clock), urllib3.PoolManager()
     backend = AceStepBackend(server.url, http, put, clock)
     server.live_with(backend, http)
-    return backend
+    return backend, server
 
 
 def _wrapped(data: object) -> Answer:

@@ -13,6 +13,7 @@ import urllib3
 from lambdas.backends.container import ContainerBackend
 from lambdas.backends.mock import silence
 from lambdas.core.errors import TransientError
+from lambdas.core.ports import Clock
 from tests.fakes.examples import PIECE
 from tests.fakes.loopback import Answer, Loopback
 
@@ -40,6 +41,17 @@ class Container(Loopback):
         self.answers: list[Answer] = []
         self.seen = Counter[str]()  # by method
         self.preferred: list[str | None] = []
+
+    @property
+    def begun(self) -> int:
+        return len(self.songs)
+
+    @property
+    def working(self) -> int:
+        return sum(song.ended is None for song in self.songs.values())
+
+    def forget(self) -> None:
+        self.songs.clear()
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         self.seen[method] += 1
@@ -93,12 +105,12 @@ class Container(Loopback):
         return begun | running | (song.ended or {})
 
 
-def serving(put: Put) -> ContainerBackend:
+def serving(put: Put, _: Clock) -> tuple[ContainerBackend, Container]:
     """A backend with a container of its own, which goes when the backend does."""
     container, http = Container(put), urllib3.PoolManager()
     backend = ContainerBackend(container.url, http)
     container.live_with(backend, http)
-    return backend
+    return backend, container
 
 
 def _json(status: int, said: Mapping[str, object]) -> Answer:

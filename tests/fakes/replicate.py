@@ -51,6 +51,17 @@ class Replicate(Loopback):
         self.paths: list[tuple[str, str]] = []  # with their methods
         self.before_sending: Callable[[], object] = lambda: None  # when an answer is made
 
+    @property
+    def begun(self) -> int:
+        return len(self.predictions)
+
+    @property
+    def working(self) -> int:
+        return sum(self.clock() < each.end()[0] for each in self.predictions.values())
+
+    def forget(self) -> None:
+        self.predictions.clear()
+
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         self.headers.append({name.lower(): value for name, value in headers.items()})
         self.paths.append((method, target))
@@ -180,9 +191,9 @@ def connect(
     )
 
 
-def serving(put: Put, clock: Clock) -> ReplicateBackend:
+def serving(put: Put, clock: Clock) -> tuple[ReplicateBackend, Replicate]:
     """A backend with a Replicate of its own, which goes when the backend does."""
     replicate, http = Replicate(clock), urllib3.PoolManager()
     backend = connect(replicate, http, put)
     replicate.live_with(backend, http)
-    return backend
+    return backend, replicate

@@ -80,6 +80,18 @@ class Endpoint:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
+    def begun(self) -> int:
+        return len(self.songs)
+
+    @property
+    def working(self) -> int:
+        states = (song.state and song.state["status"] for song in self.songs.values())
+        return sum(state in (None, "queued", "running") for state in states)
+
+    def forget(self) -> None:
+        self.songs.clear()
+
+    @property
     def stored(self) -> dict[str, bytes]:
         return self.objects.files
 
@@ -204,14 +216,14 @@ class Site:
         return a_work(self.objects, 1, PIECE.but(**{"model": "musicgen-small", "duration": 2.0, **changes}))
 
 
-def serving(mode: HostingMode) -> Callable[[Put, Clock], SageMakerBackend]:
+def serving(mode: HostingMode) -> Callable[[Put, Clock], tuple[SageMakerBackend, Endpoint]]:
     """A backend with an endpoint of its own, which goes when the backend does."""
 
-    def served(put: Put, clock: Clock) -> SageMakerBackend:
+    def served(put: Put, clock: Clock) -> tuple[SageMakerBackend, Endpoint]:
         endpoint = Endpoint(mode, put).__enter__()
         backend = endpoint.backend(clock)
         weakref.finalize(backend, _close, endpoint, backend.client)
-        return backend
+        return backend, endpoint
 
     return served
 
