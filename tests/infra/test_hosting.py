@@ -1,5 +1,7 @@
 """Which of SageMaker's instances our image runs on."""
 
+from typing import Any
+
 import botocore.session
 import pytest
 from pydantic import ValidationError
@@ -16,7 +18,8 @@ UNFIT = ARM + TOO_OLD_FOR_CUDA_13 + NO_NVIDIA
 def offered() -> list[str]:
     """Every type that SageMaker's own description lists for endpoints."""
     service = botocore.session.get_session().get_service_model("sagemaker")
-    return list(service.shape_for("ProductionVariantInstanceType").enum)
+    types: Any = service.shape_for("ProductionVariantInstanceType")
+    return list(types.enum)
 
 
 def family(instance: str) -> str:
