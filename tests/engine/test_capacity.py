@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from model_container import serve
-from model_container.engine.model import NATIVE
+from model_container.engine.config import load_config
+from model_container.engine.model import NATIVE, Model
+from model_container.engine.native import NativeDecoder, kernels
 from model_container.server import capacity
 from model_container.server.song_studio import SongStudio
 from tests.engine.conftest import NATIVE as IF_COMPILED
 from tests.engine.conftest import Folders
 
 SOUND = 4 * 640 * 15_000  # bytes: five minutes of one channel
-VALUES = 2 * 2 * 2 * 64 * 1504  # keys and values of two layers' two rows
+ROWS = 2 * 1504 + 512  # positions that a song keeps: of its two rows, and of its text
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def folder(packs: Folders) -> Path:
 def need(folder: Path, decoder: str, songs: int, queue: int) -> int:
     """Bytes that so many songs take by themselves, reckoned without the code that is tested."""
     weights = (folder / NATIVE if decoder == "native" else folder / "decoder.weights").stat().st_size
-    values = VALUES * 5 // 4 if decoder == "native" else VALUES * 4
+    values = 2 * 2 * ROWS * (64 + 4 * 4 if decoder == "native" else 64 * 4)  # of 2 layers with 4 heads
     return capacity.BASE + weights + songs * (values + SOUND) + queue * SOUND
 
 
@@ -56,6 +58,23 @@ def test_a_server_has_the_places_that_its_decoder_leaves_room_for(folder: Path, 
 def test_one_song_at_a_time_is_always_tried_and_there_is_a_most(folder: Path) -> None:
     assert capacity.slots(folder, "native", 0, 16) == 1
     assert capacity.slots(folder, "native", 1 << 40, 16) == capacity.MAX_SLOTS
+
+
+@pytest.mark.skipif(not kernels(), reason="no C++ compiler here")
+@pytest.mark.parametrize("weights", ["fp32", "bf16", "int8", "int4"])
+@pytest.mark.parametrize("kind", ["text", "melody"])
+def test_what_a_song_is_reckoned_with_is_what_our_decoder_takes(
+    packs: Folders, kind: str, weights: str
+) -> None:
+    folder = packs(kind, weights)
+    model = Model.load(folder, decoder="native")
+    text = 0 if kind == "melody" else 512
+
+    reckoned = capacity.cache(load_config(folder), "native", weights)
+
+    assert isinstance(model.decoder, NativeDecoder)
+    whole = model.decoder.slot_bytes * (1 + text / (2 * model.decoder.max_positions))
+    assert reckoned == pytest.approx(whole, rel=0.01)
 
 
 def test_stereo_takes_twice_the_sound(packs: Folders) -> None:
