@@ -5,9 +5,9 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
@@ -21,6 +21,7 @@ from lambdas.core.errors import TransientError
 from lambdas.core.ports import Clock, Work
 from lambdas.settings import HostingMode, SageMakerSettings
 from tests.fakes.examples import NOW, PIECE, a_work
+from tests.fakes.loopback import Answer, Loopback
 from tests.fakes.stores import MemoryObjects, Time
 
 Put = Callable[[str, bytes], object]
@@ -61,23 +62,17 @@ class Song:
     age: float = 0.0
 
 
-class Endpoint:
+class Endpoint(Loopback):
     """Serves on a free port while the `with` block lasts. `refusals` come first, then what the mode does."""
 
     def __init__(self, mode: HostingMode, put: Put = lambda url, audio: None) -> None:
+        super().__init__()
         self.mode, self.put = mode, put
         self.songs: dict[str, Song] = {}
         self.objects = MemoryObjects(lambda: NOW)  # asynchronous requests and answers
         self.status: str | None = "InService"
         self.heard: list[tuple[str, Mapping[str, str], dict[str, Any]]] = []
         self.refusals: list[Refusal] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def begun(self) -> int:
@@ -94,15 +89,6 @@ class Endpoint:
     @property
     def stored(self) -> dict[str, bytes]:
         return self.objects.files
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def backend(self, clock: Clock, patience: float = 20) -> SageMakerBackend:
         settings = SageMakerSettings(
@@ -126,26 +112,32 @@ class Endpoint:
                 return Seen(json.dumps(song.state).encode(), song.age) if song.state else None
         return None
 
-    def answer(
-        self, path: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
+        lowered = {name.lower(): value for name, value in headers.items()}
+        asked = self.hear(target, lowered, body)
+        if not self.refusals:
+            return self._answer(target, lowered, asked)
+        refusal = self.refusals.pop(0)
+        threading.Event().wait(refusal.silent)
+        return replace(_refused(refusal), hang_up=refusal.hang_up)
+
+    def _answer(self, path: str, headers: Mapping[str, str], asked: dict[str, Any]) -> Answer:
         found = PATH.fullmatch(path)
         assert found is not None
-        asked = self.hear(path, headers, body)
         if found[1] != NAME:
             return _refused(Refusal(400, "ValidationError", f"Endpoint {found[1]} of account 1 not found."))
         if found[2]:
             return self._queue(headers["x-amzn-sagemaker-inference-id"], asked)
         if "cancel" in asked:
-            return 200, {}, json.dumps({"canceled": self._stop(asked["cancel"])}).encode()
+            return _said(200, json.dumps({"canceled": self._stop(asked["cancel"])}).encode())
         song = self.songs.setdefault(asked["id"], Song(asked))
         if self.mode == "gpu":
-            return 200, {}, _state(song, status="queued", progress=0.0, queue_position=1)
+            return _said(200, _state(song, status="queued", progress=0.0, queue_position=1))
         while song.state is None or song.state["status"] == "running":
             self._go_on(song)
         if song.state["status"] == "failed":
             return _refused(model_error(502, json.dumps({"error": song.state["error"]})))
-        return 200, {}, json.dumps(song.state).encode()
+        return _said(200, json.dumps(song.state).encode())
 
     def hear(self, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """What is asked: in the request itself, or in the file that it names."""
@@ -154,13 +146,13 @@ class Endpoint:
         self.heard.append((path, headers, asked))
         return asked
 
-    def _queue(self, id: str, asked: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+    def _queue(self, id: str, asked: dict[str, Any]) -> Answer:
         self.songs.setdefault(id, Song(asked))
         locations = {
             "X-Amzn-SageMaker-OutputLocation": f"s3://{BUCKET}/raw/endpoint-answers/{id}.out",
             "X-Amzn-SageMaker-FailureLocation": f"s3://{BUCKET}/raw/endpoint-failures/{id}-error.out",
         }
-        return 202, locations, json.dumps({"InferenceId": id}).encode()
+        return _said(202, json.dumps({"InferenceId": id}).encode(), **locations)
 
     def _go_on(self, song: Song) -> None:
         song.looks += 1
@@ -238,39 +230,12 @@ def _state(song: Song, **said: object) -> bytes:
     return json.dumps(state | {"queue_position": None, "revision": "9f2c", "report": None} | said).encode()
 
 
-def _refused(refusal: Refusal) -> tuple[int, Mapping[str, str], bytes]:
+def _refused(refusal: Refusal) -> Answer:
     headers = {"x-amzn-ErrorType": refusal.code} if refusal.code else {}
     body = {"message": refusal.message, "Message": refusal.message, **refusal.more}
-    return refusal.status, headers, json.dumps(body).encode()
+    return _said(refusal.status, json.dumps(body).encode(), **headers)
 
 
-def _handler(endpoint: Endpoint) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, told, said = self._answer(headers, body)
-            if not status:
-                self.close_connection = True
-                return
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **told}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
-
-        def _answer(self, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-            if not endpoint.refusals:
-                return endpoint.answer(self.path, headers, body)
-            refusal = endpoint.refusals.pop(0)
-            endpoint.hear(self.path, headers, body)
-            threading.Event().wait(refusal.silent)
-            return (0, {}, b"") if refusal.hang_up else _refused(refusal)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Tests read what was said in `heard`."""
-
-    return Handler
+def _said(status: int, body: bytes, **headers: str) -> Answer:
+    length = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return Answer(status, body, length | headers)

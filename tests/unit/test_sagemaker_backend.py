@@ -21,6 +21,7 @@ from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Failed, Finished, Input, Running
 from lambdas.core.submitting import DEADLINE
 from lambdas.settings import ENDPOINT_REQUESTS, HostingMode
+from tests.fakes.loopback import Answer
 from tests.fakes.sagemaker import BUCKET, NAME, Site, wire_error
 
 MODES: tuple[HostingMode, ...] = ("async", "gpu", "serverless")
@@ -175,7 +176,7 @@ def test_a_song_of_five_minutes_passes_where_nobody_waits(site: Site, backend: S
 def test_a_container_that_answers_nonsense_has_begun_nothing_that_we_know_of(
     site: Site, backend: SageMakerBackend, monkeypatch: pytest.MonkeyPatch, state: bytes
 ) -> None:
-    monkeypatch.setattr(site.endpoint, "answer", lambda *_: (200, {}, state))
+    monkeypatch.setattr(site.endpoint, "answer", lambda *_: Answer(200, state))
 
     with pytest.raises(TransientError) as caught:
         backend.start(site.work())
