@@ -1,8 +1,9 @@
 """The GPU engine against transformers' eager fp16 on the same random weights, for each of MusicGen's sizes.
 
-Counts the decoder's loop: steps with guidance and sampling, tokens in and tokens out. Text and sound are not
+First the decoder's loop: steps with guidance and sampling, tokens in and tokens out. Text and sound are not
 in it. What bounds a step is reading its weights, keys and values: so beside times and ratios this prints
-which share of the copy bandwidth, measured on the same card, that reading is.
+which share of the copy bandwidth, measured on the same card, that reading is. Then whole songs as a server
+makes them, EnCodec included: one, and as many at once as fit.
 
 Needs a CUDA device and model_container/requirements-dev.txt. Without a device `--quick` still runs, a tiny
 model on the CPU: that shows that it works, and measures nothing.
@@ -18,14 +19,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench import engine_gpu_songs
 from bench.engine_gpu_sides import SHAPES, Ours, Side, Size, Transformers, build
 from bench.report import Spread, conclude, parser, say
+from model_container.engine.torch_decoder import song_bytes
+from model_container.engine.torch_model import fitting
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 POSITIONS = (60, 750, 1380)  # columns: early, in the middle, late
-COLUMNS = 1503  # of a clip of 30 s
+CLIP_FRAMES = 1500  # 30 s
+COLUMNS = CLIP_FRAMES + 3
 RATE = 50  # columns in a second of music
-SONGS = 32
 
 
 def main() -> int:
@@ -45,6 +49,8 @@ def main() -> int:
     for size in sizes:
         figures[size] = measure(size, copied, quick=chosen.quick)
         gc.collect()  # this size's weights make room for the next
+        if DEVICE == "cuda":
+            torch.cuda.empty_cache()  # what torch keeps for itself is counted as used
     conclude(
         {
             "device": name,
@@ -62,7 +68,8 @@ def measure(name: str, copied: float, *, quick: bool) -> dict[str, object]:
     size, positions = SHAPES[name], (20, 40) if quick else POSITIONS
     steps, rounds = (4, 2) if quick else (50, 5)
     model = build(size, DEVICE)
-    ours, theirs = Ours(model, size, DEVICE, songs=2 if quick else fitting(size)), Transformers(model)
+    ours = Ours(model, size, DEVICE, songs=2 if quick else songs_beside(model, size))
+    theirs = Transformers(model)
     began = perf_counter()
     recorded = 1 if quick else ours.player.warm(60)
     say(f"{name}: {recorded} shapes recorded in {perf_counter() - began:.1f} s")
@@ -82,6 +89,7 @@ def measure(name: str, copied: float, *, quick: bool) -> dict[str, object]:
         "clip_s": None if quick else round(clock(lambda: ours.clip(COLUMNS)), 3),
         "music_s_per_s": throughput(ours, steps, positions[1]),
         "relative_rms": round(error, 5),
+        "songs": engine_gpu_songs.measure(ours, size, [1, ours.player.slots], 100 if quick else CLIP_FRAMES),
     }
 
 
@@ -131,11 +139,11 @@ def copy_bandwidth() -> float:
     return float(8 * 2 * source.numel() / seconds)
 
 
-def fitting(size: Size) -> int:
-    """Songs whose keys and values fit beside both sides' weights; at most SONGS."""
+def songs_beside(model: Any, size: Size) -> int:
+    """Songs that fit beside this model, which is there, and ours of the same weights."""
+    weights = sum(parameter.nbytes for parameter in model.parameters())
     free: int = torch.cuda.mem_get_info()[0]
-    left = free - size.weight_bytes - (4 << 30)
-    return max(1, min(SONGS, left // (size.cache_bytes * 1536)))
+    return fitting(free, weights, song_bytes(size.config, COLUMNS, torch.float16))
 
 
 def relative_rms(logits: Any, expected: Any) -> float:

@@ -101,9 +101,9 @@ class Ours:
     def __init__(self, model: Any, size: Size, device: str, *, songs: int) -> None:
         weights = CheckpointWeights(Weights(model), size.config)
         dtype = torch.float16 if device == "cuda" else torch.float32
-        self._table = weights.embeddings()
+        self.table = weights.embeddings()
         self.player = TorchPlayer(
-            weights, self._table, slots=songs, positions=1504, device=device, dtype=dtype
+            weights, self.table, slots=songs, positions=1504, device=device, dtype=dtype
         )
         self.step_bytes = size.weight_bytes
 
@@ -112,8 +112,7 @@ class Ours:
         config, noise = self.player.config, np.random.default_rng(2)
         columns = np.full((1504, config.codebooks), OPEN)
         columns[: position + 1] = given(position + 1, config)
-        for slot in range(self.player.slots):
-            self.player.release(slot)
+        self.clear()
         for slot in range(songs):
             self.player.admit(slot, prompt(config.hidden))
             for start in range(0, position, 128):
@@ -121,6 +120,10 @@ class Ours:
                 self.player.prefill(slot, noise.standard_normal(size, np.float32), start)
             part = Part(columns, position + 1, 0, 0, Sampling(top_k=TOP_K, seed=slot), GUIDANCE)
             self.player.begin(slot, part)
+
+    def clear(self) -> None:
+        for slot in range(self.player.slots):
+            self.player.release(slot)
 
     def play(self, steps: int) -> None:
         self.player.play(steps)
@@ -133,7 +136,7 @@ class Ours:
         """[columns, codebooks, vocabulary], guided, of given tokens."""
         from model_container.engine.embedding import Embedding
 
-        player, embedding = self.player, Embedding(self._table, 1504)
+        player, embedding = self.player, Embedding(self.table, 1504)
         player.admit(0, prompt(player.config.hidden))
         tokens, scale = given(columns, player.config), np.array([GUIDANCE], np.float32)
         rows = []

@@ -9,7 +9,14 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[3]
-FIGURES = {"ratio_vs_transformers_fp16", "ms_per_step", "bandwidth_fraction", "music_s_per_s", "relative_rms"}
+FIGURES = {
+    "ratio_vs_transformers_fp16",
+    "ms_per_step",
+    "bandwidth_fraction",
+    "music_s_per_s",
+    "relative_rms",
+    "songs",
+}
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -24,6 +31,8 @@ def test_both_sides_compute_the_same_and_every_figure_is_there() -> None:
     figures = json.loads(done.stdout.splitlines()[-1])["tiny"]
     assert figures.keys() >= FIGURES
     assert figures["relative_rms"] < 0.01
+    assert list(figures["songs"]) == ["1", "2"]
+    assert all(songs["music_s_per_s"] > 0 for songs in figures["songs"].values())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
