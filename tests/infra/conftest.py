@@ -63,6 +63,12 @@ class Stacks:
         ]
 
 
+def spelled(value: dict[str, Any]) -> str:
+    """A joined value with each reference by what it refers to."""
+    _, parts = value["Fn::Join"]
+    return "".join(part if isinstance(part, str) else str(next(iter(part.values()))) for part in parts)
+
+
 Hosted = Callable[..., Stacks]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.settings import ConductorSettings
-from tests.infra.conftest import Hosted, Stacks
+from tests.infra.conftest import Hosted, Stacks, spelled
 from tests.infra.test_service import _text
 
 MODES = ("serverless", "gpu", "async")
@@ -227,14 +227,8 @@ def test_sagemaker_takes_the_role_for_this_account_alone(hosted: Hosted) -> None
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
 
     assert trust["Principal"] == {"Service": "sagemaker.amazonaws.com"}
-    source = _spelled(trust["Condition"]["ArnLike"]["aws:SourceArn"])
+    source = spelled(trust["Condition"]["ArnLike"]["aws:SourceArn"])
     assert source == "arn:AWS::Partition:sagemaker:AWS::Region:AWS::AccountId:*"
-
-
-def _spelled(value: dict[str, Any]) -> str:
-    """A joined value with each reference by what it refers to."""
-    _, parts = value["Fn::Join"]
-    return "".join(part if isinstance(part, str) else str(next(iter(part.values()))) for part in parts)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from infra.assets import ROOT
-from tests.infra.conftest import Stacks
+from tests.infra.conftest import Stacks, spelled
 
 DISTRIBUTION = "AWS::CloudFront::Distribution"
 HEADERS = "AWS::CloudFront::ResponseHeadersPolicy"
@@ -62,19 +62,13 @@ def test_both_sides_are_guarded_by_headers_and_the_page_runs_no_inline_code(dev:
         assert headers["ContentTypeOptions"] == {"Override": True}
         assert headers["FrameOptions"]["FrameOption"] == "DENY"
         assert headers["ReferrerPolicy"]["ReferrerPolicy"] == "strict-origin-when-cross-origin"
-    policy = _spelled(site["ContentSecurityPolicy"]["ContentSecurityPolicy"])
+    policy = spelled(site["ContentSecurityPolicy"]["ContentSecurityPolicy"])
     assert "script-src 'self';" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     bucket = r"https://\S*Audio\S*\.s3\.AWS::Region\.AWS::URLSuffix"
     assert re.search(rf"media-src 'self' blob: {bucket};", policy)
     assert re.search(rf"connect-src 'self' {bucket};", policy)
-
-
-def _spelled(value: dict[str, Any]) -> str:
-    """A joined value with each reference by what it refers to."""
-    _, parts = value["Fn::Join"]
-    return "".join(part if isinstance(part, str) else str(next(iter(part.values()))) for part in parts)
 
 
 def _security(stacks: Stacks, prefix: str) -> dict[str, Any]:
