@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from model_container.engine import generate
+from model_container.engine.decoder import FloatArray, IntArray
+from model_container.engine.sampling import Sampling, sample
 from tests.engine.serving import LONG, SONG, Service, Store
 
 
@@ -117,6 +120,24 @@ def test_a_song_stops_when_its_time_is_up(service: Service, store: Store, delive
     assert answer.json()["error"]["code"] == "deadline"
     service.wait(lambda: service.engine.stats().running == 0)
     assert store.files == {}
+
+
+def test_one_request_that_breaks_its_song_breaks_no_other(
+    service: Service, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(logits: FloatArray, sampling: Sampling, step: int) -> IntArray:
+        if sampling.top_k == 13:
+            raise IndexError("nothing to choose from")
+        return sample(logits, sampling, step)
+
+    monkeypatch.setattr(generate, "sample", choose)
+    service.begin({**SONG, "duration": 10, "id": "beside", "output_url": f"{store.url}/song"})
+    service.wait(lambda: service.engine.stats().running == 1)
+
+    broken = service.post("/invocations", {**SONG, "top_k": 13})
+
+    assert (broken.status, broken.json()["error"]["code"]) == (500, "failed")
+    service.wait(lambda: service.get("/invocations/beside").json()["status"] == "finished")
 
 
 def test_an_engine_that_stops_says_so(service: Service) -> None:
