@@ -61,6 +61,11 @@ def prefill(model: Model, window: Window) -> Iterator[None]:
         decoder.begin(window.slot, _part(window))
 
 
+def pace(model: Model) -> int:
+    """Columns that `decode` makes of each window."""
+    return CHUNK if isinstance(model.decoder, Player) else 1
+
+
 def decode(model: Model, windows: Sequence[Window]) -> list[Exception | None]:
     """One more column for each of the windows, or a chunk; they must be prefilled and not done.
 

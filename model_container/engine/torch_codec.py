@@ -123,7 +123,7 @@ class Load:
 
     def recurrent(self, layer: int = 1) -> torch.nn.LSTM:
         width, layers = self._width, self._config.lstm_layers
-        made = torch.nn.LSTM(width, width, layers, device=self._device).requires_grad_(False)
+        made = torch.nn.LSTM(width, width, layers, device=self._device).requires_grad_(False).eval()
         for name, parameter in made.named_parameters():
             parameter.copy_(
                 torch.tensor(self._checkpoint.tensor(f"{self._prefix}{layer}.lstm.{name}", *parameter.shape))
