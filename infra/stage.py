@@ -114,8 +114,8 @@ class Stage(BaseModel):
     def _hosts_are_asked_in_private(self) -> Self:
         asked = {
             "container_url": self.container_url,
-            "acestep.url": self.acestep and self.acestep.url,
-            "replicate.base_url": self.replicate and self.replicate.base_url,
+            "acestep.url": self.acestep.url if self.acestep else None,
+            "replicate.base_url": self.replicate.base_url if self.replicate else None,
         }
         for name, url in asked.items():
             if url is not None and _readable_by_anybody(url):
