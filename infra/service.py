@@ -102,6 +102,8 @@ class Service(Stack):
             replicate=self._replicate(),
             breaker=self.stage.breaker,
             hardware=self.stage.hardware,
+            daily_budget_usd=self.stage.daily_budget_usd,
+            principal_daily_budget_usd=self.stage.principal_daily_budget_usd,
             redelivery_seconds=self.stage.redelivery_seconds,
         )
         conductor = PythonFunction(

@@ -114,38 +114,36 @@ class BreakerSettings(BaseModel):
     longest_rest_seconds: float = Field(120, gt=0, le=24 * 3600)
 
 
-class ApiSettings(Settings):
+class ChainSettings(Settings):
+    """What who takes music on and who has it made both know."""
+
     ledger_table: str
     audio_bucket: str
     jobs_queue_url: str
     chains: Chains
-    accepted_licences: tuple[str, ...] = ()
-    retention_days: int = 1
-    link_minutes: int = 60
-    deadline_minutes: int = 60
     breaker: BreakerSettings = BreakerSettings()
     hardware: dict[str, str] = {}
     """Of hosts that cost something: what they run on, in the words of the table of prices."""
     daily_budget_usd: float | None = None
     principal_daily_budget_usd: float | None = None
+
+
+class ApiSettings(ChainSettings):
+    accepted_licences: tuple[str, ...] = ()
+    retention_days: int = 1
+    link_minutes: int = 60
+    deadline_minutes: int = 60
     replicate_webhook_secret: str | None = None
 
 
-class ConductorSettings(Settings):
-    ledger_table: str
-    audio_bucket: str
-    jobs_queue_url: str
+class ConductorSettings(ChainSettings):
     deliveries_queue_url: str
     provenance_secret: str
-    chains: Chains
     mock: Mock = "music"
     container_url: Address | None = None
     acestep: AceStepSettings | None = None
     replicate: ReplicateSettings | None = None
     sagemaker: SageMakerSettings | None = None
-    breaker: BreakerSettings = BreakerSettings()
-    hardware: dict[str, str] = {}
-    """As the API's."""
     lease_seconds: int = 150
     redelivery_seconds: int = 5
 

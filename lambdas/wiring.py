@@ -14,6 +14,7 @@ from lambdas.settings import (
     VERSION,
     ApiSettings,
     BreakerSettings,
+    ChainSettings,
     ConductorSettings,
     CourierSettings,
     JanitorSettings,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lambdas.core.hinting import Hints
     from lambdas.core.models import Model
     from lambdas.core.ports import Ledger, Tell
+    from lambdas.core.spending import Spending
     from lambdas.core.submitting import Submitter
     from lambdas.core.tidying import Janitor
     from lambdas.core.uploading import Uploads
@@ -66,7 +68,6 @@ def api() -> Api:
     from lambdas.core.collection import Collection
     from lambdas.core.models import offered
     from lambdas.core.sourcing import Sourcing
-    from lambdas.core.spending import Ceilings, Spending
     from lambdas.core.submitting import Submitter
     from lambdas.core.uploading import Uploads
     from lambdas.core.views import Reader
@@ -78,8 +79,7 @@ def api() -> Api:
     objects = S3Objects(clients.later(clients.s3), settings.audio_bucket)
     ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
     models = offered(settings.chains, settings.hardware)
-    ceilings = Ceilings(settings.daily_budget_usd, settings.principal_daily_budget_usd)
-    spending = Spending(ledger, now, ceilings, Telemetry("api").tell)
+    spending = _spending(ledger, settings, Telemetry("api").tell)
     choice = Choice(models, frozenset(settings.accepted_licences))
     uploads = Uploads(objects, ledger, now)
     return Api(
@@ -144,7 +144,6 @@ def conducting() -> Conducting:
     from lambdas.core.preparing import Preparation
     from lambdas.core.routing import Routing
     from lambdas.core.settling import Settling
-    from lambdas.core.spending import Spending
     from lambdas.hosting import hosts
     from lambdas.telemetry import Telemetry
 
@@ -154,22 +153,31 @@ def conducting() -> Conducting:
     objects = S3Objects(clients.s3(), settings.audio_bucket)
     backends = hosts(settings, now)
     models = offered(settings.chains, settings.hardware)
-    ledger = DynamoLedger(clients.dynamodb(), settings.ledger_table)
+    ledger, telemetry = DynamoLedger(clients.dynamodb(), settings.ledger_table), Telemetry("conductor")
+    spending = _spending(ledger, settings, telemetry.tell)
     deliveries = SqsQueue(clients.sqs(), settings.deliveries_queue_url)
-    breakers = _breakers(ledger, settings.breaker, Telemetry("conductor").tell)
+    breakers = _breakers(ledger, settings.breaker, telemetry.tell)
     conductor = Conductor(
         jobs=jobs,
         queue=queue,
         objects=objects,
         preparation=Preparation(objects, Inputs(), CATALOGUE),
         routing=Routing(settings.chains, backends, models, breakers),
-        asking=Asking(backends, Commissioning(objects), breakers, Telemetry("conductor").warn),
+        asking=Asking(backends, Commissioning(objects), breakers, telemetry.warn),
         finishing=Finishing(objects, Joiner(), Mastering(_signer(settings), VERSION)),
-        settling=Settling(jobs, objects, ledger, Spending(ledger, now), deliveries, backends),
+        settling=Settling(jobs, objects, ledger, spending, deliveries, backends),
+        spending=spending,
         leasing=Leasing(jobs, now, timedelta(seconds=settings.lease_seconds)),
         clock=now,
     )
     return Conducting(settings, conductor, queue)
+
+
+def _spending(ledger: "Ledger", settings: ChainSettings, tell: "Tell") -> "Spending":
+    from lambdas.core.spending import Ceilings, Spending
+
+    ceilings = Ceilings(settings.daily_budget_usd, settings.principal_daily_budget_usd)
+    return Spending(ledger, now, ceilings, tell)
 
 
 def _breakers(ledger: "Ledger", settings: BreakerSettings, tell: "Tell | None" = None) -> "Breakers":

@@ -21,6 +21,7 @@ from lambdas.core.ports import Clock, JobStore, Message, ObjectStore, Queue
 from lambdas.core.preparing import Preparation
 from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
+from lambdas.core.spending import Spending
 from lambdas.core.telling import EXTRACTING, MADE, words
 from lambdas.core.works import Finished, Running
 
@@ -46,6 +47,7 @@ class Conductor:
     asking: Asking
     finishing: Finishing
     settling: Settling
+    spending: Spending
     leasing: Leasing
     clock: Clock
     wait: Callable[[int], float] = backoff
@@ -129,7 +131,7 @@ class Conductor:
         if job.remade == REMAKES:
             detail = f"Segments were made again {REMAKES} times, and still one cannot be gone on from: {why}"
             return self._fail(job, "segment_unusable", detail)
-        return self._later(job, lambda j: j.unmade(why), 0)
+        return self._later(job, lambda j: _unmade(j).struck("segment_unusable", why), 0)
 
     def _check(self, job: Job, ticket: Ticket) -> Job:
         match self.asking.check(job, ticket):
@@ -195,12 +197,21 @@ class Conductor:
         """Answer a seeded request with the audio that the same request made earlier, if it is still there."""
         audio = shelving.copy(self.objects, self.jobs.get(job.copy_of or ""), job)
         if audio is None:
-            return self._later(job, lambda j: j.but(copy_of=None), 0)
+            return self._make_instead(job)
         now = self.clock()
         free = job.cost.but(actual_usd=0.0)
         return self._settle(
             self.leasing.save(job, lambda j: j.but(cost=free).completed(audio, 0.0, 0.0, now))
         )
+
+    def _make_instead(self, job: Job) -> Job:
+        """There is nothing to be copied: it is made if the day's budgets leave room, as if asked anew."""
+        estimate = self.routing.estimate(job)
+        job = self.leasing.save(job, lambda j: j.costed(*estimate))  # its row tells of a cost that is counted
+        refusal = self.spending.take_on(job)
+        if refusal is not None:
+            return self._fail(job, refusal.code, refusal.detail)
+        return self._later(job, lambda j: j.but(copy_of=None), 0)
 
     def _set_back(self, job: Job, why: Setback) -> Job:
         if why.ask == "nobody":
@@ -232,6 +243,10 @@ class Conductor:
         job = self.jobs.get(job_id)
         if job is not None and job.status.terminal and job.due_at is not None:
             self._settle(job)
+
+
+def _unmade(job: Job) -> Job:
+    return job.but(parts=job.parts[:-1], remade=job.remade + 1)
 
 
 def _made(job: Job, finished: Finished) -> Job:

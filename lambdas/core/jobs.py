@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field
 
+from lambdas.core.accounts import Account
 from lambdas.core.errors import RequestError, Superseded
 from lambdas.core.keys import input_key as input_key
 from lambdas.core.keys import keys_of as keys_of
@@ -16,9 +17,7 @@ from lambdas.core.keys import raw_key as raw_key
 from lambdas.core.keys import tail_key as tail_key
 from lambdas.core.pieces import (
     Audio,
-    Cost,
     Fault,
-    Frozen,
     Lease,
     Piece,
     Take,
@@ -29,7 +28,6 @@ from lambdas.core.pieces import (
 )
 from lambdas.core.pieces import Filter as Filter
 from lambdas.core.pieces import Status as Status
-from lambdas.core.recordings import Label
 from lambdas.core.segments import Part, Segment
 from lambdas.core.telling import CONVERTING, MUSIC, words
 
@@ -43,7 +41,7 @@ STRIKES = 3
 """Failures that a host is forgiven for one job, or one segment of it; times in a row that it may be full."""
 
 
-class Job(Frozen):
+class Job(Account):
     job_id: str
     owner: str
     piece: Piece
@@ -64,44 +62,25 @@ class Job(Frozen):
     variations: tuple[str, ...] = ()
     copy_of: str | None = None
     webhook: Webhook | None = None
-    cost: Cost = Cost()
-    reserved_usd: float = 0.0  # counted as spent until the job has ended
-    admitted: bool = True  # False: its cost is not held against the ceilings yet, and nobody works on it
     timings: Timings = Timings()
     lease: Lease | None = None
     inputs: tuple[Take, ...] | None = None  # the piece's sources, ready for a model; None until they are
     check_at: datetime | None = None  # when the message that is on its way arrives
-    attempt: int = 0
     strikes: dict[str, int] = Field(default_factory=dict)  # by host: failures that were forgiven
     deferrals: dict[str, int] = Field(default_factory=dict)  # by host: times that it had no place
     remade: int = 0  # parts that were made again
     misses: int = 0  # checks in a row that got no answer
-    backend: str | None = None
     ticket: Ticket | None = None
     probe: bool = False  # the attempt under way is to show whether its host has recovered
     segment: Segment | None = None  # what the attempt under way makes, when that is not the whole piece
     parts: tuple[Part, ...] = ()  # segments that are there, without a gap from the piece's start
     trials: tuple[Trial, ...] = ()
-    paid: int = 0  # the last attempt whose cost is counted
-    expected_usd: float = 0.0  # what the attempt under way costs, if nobody says what it did
     made_with: str | None = None  # the revision that made it, where that is not the piece's own
     report: dict[str, float | str] | None = None  # what the model says of its result
     audio: Audio | None = None
     fault: Fault | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
-
-    @property
-    def label(self) -> Label:
-        return Label(
-            title=self.title or self.piece.prompt,
-            job_id=self.job_id,
-            model=self.piece.model,
-            model_revision=self.made_with or self.piece.model_revision,
-            licence=self.licence,
-            seed=self.piece.seed,
-            mock=self.mock,
-        )
 
     @property
     def prepared(self) -> bool:
@@ -116,11 +95,6 @@ class Job(Frozen):
     def start_lost(self) -> bool:
         """An attempt was begun and no ticket was stored: its worker died, and what it started is unknown."""
         return self.backend is not None and self.ticket is None
-
-    @property
-    def unbilled(self) -> bool:
-        """An attempt is under way, and what it costs is not counted yet."""
-        return self.backend is not None and self.paid < self.attempt
 
     def leased(self, now: datetime) -> bool:
         return self.lease is not None and self.lease.until > now
@@ -186,17 +160,6 @@ class Job(Frozen):
     def missed(self) -> Self:
         return self.but(misses=self.misses + 1)
 
-    def billed(self, usd: float | None) -> Self:
-        """Count what this attempt cost, however often that is told; what was expected where nobody says."""
-        if self.paid == self.attempt:
-            return self
-        total = round((self.cost.actual_usd or 0.0) + (self.expected_usd if usd is None else usd), 9)
-        return self.but(cost=self.cost.but(actual_usd=total), paid=self.attempt)
-
-    def lost(self, usd: float | None) -> Self:
-        """The attempt has no ticket and is over, whatever it started; it cost `usd`, if that is known."""
-        return (self.billed(usd) if self.unbilled else self).but(backend=None)
-
     def tried(self, backend: str, code: str, detail: str) -> Self:
         trial = Trial(attempt=self.attempt, backend=backend, code=code, detail=detail)
         return self.but(trials=(*self.trials, trial))
@@ -218,10 +181,6 @@ class Job(Frozen):
         deferrals = {**self.deferrals, host: self.deferrals.get(host, 0) + 1}
         waiting = "Waiting for a free place at the model"
         return told.but(deferrals=deferrals, backend=None, ticket=None, message=waiting)
-
-    def unmade(self, why: str) -> Self:
-        """The part before cannot be gone on from: it is made again."""
-        return self.but(parts=self.parts[:-1], remade=self.remade + 1).struck("segment_unusable", why)
 
     def kept(self, part: Part) -> Self:
         """A segment is there: the next begins anew, and what its host was forgiven is forgotten."""

@@ -44,6 +44,11 @@ class Routing:
         reason = f" The last one said: {job.trials[-1].detail}" if job.trials else ""
         return job.failed("no_backend_available", f"No host could make this music.{reason}", now)
 
+    def estimate(self, job: Job) -> tuple[float, float]:
+        """Dollars that it is expected to cost on its first host, and on the dearest."""
+        model = self.models.get(job.piece.model)
+        return model.estimate(job.piece.duration) if model is not None else (0.0, 0.0)
+
     def following(self, job: Job) -> str | None:
         """The host that is next, of those that are in good order."""
         able = [host for host in self._left(job) if self._segment(job, host) is not None]

@@ -34,12 +34,19 @@ class Spending:
         """Count what a job is expected to cost. May be done twice."""
         self._add(job, job.reserved_usd, "reserved")
 
+    def take_on(self, job: Job) -> RequestError | None:
+        """Count what a job is expected to cost; why that is too much, None when it is not, or is nothing."""
+        if not job.reserved_usd:
+            return None
+        self.reserve(job)
+        return self.refusal(job)
+
     def settle(self, job: Job) -> None:
         """Count what an ended job did cost instead. May be done twice."""
         actual = job.cost.actual_usd or 0.0
         if not job.reserved_usd and not actual:
             return
-        if not job.admitted:
+        if not job.admitted or job.copy_of is not None:
             self.reserve(job)  # nobody knows whether that was done, and it is taken back now
         self._add(job, actual - job.reserved_usd, "settled")
 

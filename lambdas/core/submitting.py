@@ -14,9 +14,9 @@ from lambdas.core.admitting import Admission
 from lambdas.core.cache import cache_key
 from lambdas.core.choosing import OPTIONS, Choice, length_of
 from lambdas.core.errors import RequestError
-from lambdas.core.jobs import GRACE, Job
+from lambdas.core.jobs import GRACE, Job, Status
 from lambdas.core.models import Model
-from lambdas.core.pieces import Cost, Piece, Webhook
+from lambdas.core.pieces import Piece, Webhook
 from lambdas.core.ports import Clock, JobStore, Ledger, Message, Queue
 from lambdas.core.principals import Principal
 from lambdas.core.recordings import Format
@@ -127,7 +127,7 @@ class Submitter:
         for nth, job_id in enumerate(ids):
             piece = _piece(request, model, (first + nth) % SEEDS, sources)
             cached = request.seed is not None and use_cache
-            source = self.ledger.get(cache_key(principal.id, piece)) if cached else None
+            source = self._made_before(principal, piece) if cached else None
             job = self._job(request, model, principal, origin, piece, job_id, ids, source)
             if not self.jobs.insert(job):
                 job = self.jobs.get(job_id) or job  # a first try with this key got this far
@@ -135,6 +135,14 @@ class Submitter:
         made = list(self.admission.admit(made))
         self.queue.send_all([Message(job_id=job.job_id) for job in made])
         return tuple(made)
+
+    def _made_before(self, principal: Principal, piece: Piece) -> str | None:
+        """The job that made the same before, while its audio is there."""
+        found = self.ledger.get(cache_key(principal.id, piece))
+        job = self.jobs.get(found) if found else None
+        if job is None or job.deleted or job.status is not Status.COMPLETED:
+            return None
+        return job.job_id if job.expires_at > self.clock() else None
 
     def _job(
         self,
@@ -185,9 +193,9 @@ def _piece(request: GenerateRequest, model: Model, seed: int, sources: Sources) 
 
 
 def _costed(job: Job, model: Model) -> Job:
-    """With what it is expected to cost on its first host, and at most; a job that costs something waits."""
+    """With what it is expected to cost; a job that costs something waits."""
     expected, most = model.estimate(job.piece.duration)
-    return job.but(cost=Cost(estimate_usd=expected), reserved_usd=most, admitted=not most)
+    return job.costed(expected, most).but(admitted=not most)
 
 
 def _digest(request: GenerateRequest) -> str:

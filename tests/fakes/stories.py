@@ -13,14 +13,16 @@ from lambdas.core.ports import Failed, Finished, Running
 from lambdas.core.requests import SourceRequest, UploadRequest
 from lambdas.core.spending import Ceilings
 from lambdas.core.uploading import Uploads
-from tests.fakes.world import OWNER, REQUEST, World, settled
+from tests.fakes.world import CENT, OWNER, REQUEST, World, settled
 
 NOT_NOW = TransientError("throttled", "Too many requests.")
 COLD = Failed("cold", "Starting up.", transient=True, cost_usd=0.0)
 FULL = Failed("full", "No machine is free.", transient=True, elsewhere=True, cost_usd=0.0)
 SEEDED = REQUEST.model_copy(update={"seed": 42})
+PAID = SEEDED.model_copy(update={"model": "musicgen-small"})
 LONG = REQUEST.model_copy(update={"model": "musicgen-small", "duration": 45.0})
 TOUCHY = Policy(failures=1, rest=10)
+ESTIMATE = LONG.duration * CENT
 DONE, FAILED = Status.COMPLETED, Status.FAILED
 
 
@@ -53,6 +55,12 @@ class Story:
         return len(world.wire.calls)
 
 
+def spent(world: World) -> tuple[float, float]:
+    """Dollars of the day, of the stage and of its one caller."""
+    day = world.time.now
+    return world.spending.spent(day), world.spending.spent(day, OWNER.id)
+
+
 def _slow(world: World) -> None:
     world.hosts["first"].check_after = 3
     world.hosts["first"].answers = (Running(0.2), Running(0.1), Running(0.7, check_after=30), Finished())
@@ -80,6 +88,14 @@ def _cached_and_gone(world: World) -> None:
     (source,) = world.submit(SEEDED)
     world.run()
     world.submit(SEEDED, key="again")
+    world.delete(source)
+
+
+def _paid_for_and_gone(world: World) -> None:
+    (source,) = world.submit(PAID)
+    world.run()
+    with suppress(RequestError):
+        world.submit(PAID, key="again")
     world.delete(source)
 
 
@@ -155,6 +171,8 @@ STORIES: Mapping[str, Story] = {
     "refused": Story([FAILED], prepare=_refusing),
     "cached": Story([DONE, DONE], drive=_cached),
     "cached and gone": Story([DONE], drive=_cached_and_gone),
+    "gone, and paid again": Story([DONE], ceilings=Ceilings(stage=0.75), drive=_paid_for_and_gone),
+    "gone, and beyond the budget": Story([FAILED], ceilings=Ceilings(stage=0.5), drive=_paid_for_and_gone),
     "variations": Story([DONE, DONE], drive=_varied),
     "two tracks": Story([DONE], drive=_blended),
     "two segments": Story([DONE], prepare=_half_a_minute_at_once, drive=_long),

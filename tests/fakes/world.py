@@ -105,6 +105,7 @@ class World:
             asking=Asking(hosts, Commissioning(links), self.breakers, lambda _, why: self.warned.append(why)),
             finishing=Finishing(objects, wire("joining", self.joining), wire("mastering", self.mastering)),
             settling=Settling(jobs, objects, ledger, self.spending, deliveries, hosts),
+            spending=self.spending,
             leasing=Leasing(jobs, clock, LEASE, lambda: f"worker-{next(ids)}"),
             clock=clock,
             wait=lambda failures: backoff(failures, lambda: 0.5),

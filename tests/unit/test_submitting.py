@@ -11,7 +11,7 @@ from lambdas.core.admitting import Admission
 from lambdas.core.cache import cache_key
 from lambdas.core.choosing import Choice
 from lambdas.core.errors import RequestError
-from lambdas.core.jobs import Job
+from lambdas.core.jobs import Job, Status
 from lambdas.core.models import MOCK, Model, Span, Tariff
 from lambdas.core.ports import Message
 from lambdas.core.principals import Principal, anonymous
@@ -59,6 +59,11 @@ class Desk:
 
     def cached_as(self, job: Job) -> str:
         return cache_key(job.owner, job.piece)
+
+    def made(self, job: Job, **changes: object) -> None:
+        """The job has come to its end, and the cache knows it."""
+        self.jobs.replace(job.but(**{"status": Status.COMPLETED, **changes}))
+        self.ledger.put(self.cached_as(job), job.job_id, job.expires_at)
 
     @property
     def sent(self) -> list[str]:
@@ -176,7 +181,7 @@ class Dying(MemoryJobs):
 def test_a_seeded_request_that_was_made_before_is_a_copy_and_costs_nothing():
     desk = Desk(models={"mock": replace(MOCK, tariffs={"first": Tariff(0.01)})})
     (first,) = desk.submit(seed=1).jobs
-    desk.ledger.put(cache_key(ME.id, first.piece), first.job_id, first.expires_at)
+    desk.made(first)
 
     (again,) = desk.submit(seed=1, format="ogg").jobs
 
@@ -184,10 +189,30 @@ def test_a_seeded_request_that_was_made_before_is_a_copy_and_costs_nothing():
     assert (first.copy_of, first.cost.estimate_usd) == (None, 0.3)
 
 
+@pytest.mark.parametrize("change", [{"deleted": True}, {"status": Status.FAILED}, {"expires_at": NOW}])
+def test_what_was_made_before_and_is_gone_is_made_and_costs_what_it_costs(change):
+    desk = Desk(models={"mock": replace(MOCK, tariffs={"first": Tariff(0.01)})})
+    (first,) = desk.submit(seed=1).jobs
+    desk.made(first, **change)
+
+    (again,) = desk.submit(seed=1).jobs
+
+    assert (again.copy_of, again.cost.estimate_usd, again.reserved_usd) == (None, 0.3, 0.3)
+
+
+def test_what_was_made_before_and_has_no_row_any_more_is_made():
+    desk = Desk()
+    (first,) = desk.submit(seed=1).jobs
+    desk.made(first)
+    desk.jobs.documents.clear()
+
+    assert desk.submit(seed=1).jobs[0].copy_of is None
+
+
 def test_nobody_is_answered_from_before_who_did_not_ask_for_it():
     desk = Desk()
     (first,) = desk.submit(seed=7).jobs
-    desk.ledger.put(cache_key(ME.id, first.piece), first.job_id, first.expires_at)
+    desk.made(first)
 
     fresh = (
         desk.submit(),
