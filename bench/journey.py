@@ -117,13 +117,15 @@ class Stage:
 
     def music(self, job_id: str) -> float:
         """Seconds that composing and mastering a finished job's piece takes in this process, alone."""
+        from lambdas.core.shelving import label
+
         job = self._parts.conductor.jobs.get(job_id)
         if job is None:
             raise SystemExit(f"Job {job_id} is gone.")
         self._journey = Journey()
         backend = self._parts.conductor.asking.backends["mock"]
         raw = backend.compose(job.piece)  # type: ignore[attr-defined]
-        self._parts.conductor.finishing.mastering.master(raw, job.label)
+        self._parts.conductor.finishing.mastering.master(raw, label(job))
         return self._journey.music_s
 
     def _timed(self, make: Callable[..., Any]) -> Callable[..., Any]:

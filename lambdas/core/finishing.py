@@ -42,7 +42,7 @@ class Finishing:
         raw = self._read(raw_key(job, job.attempt))
         if job.segment is not None:
             raw = self._joined(job, Stretch(raw, job.segment.start, job.segment.end))
-        return shelving.store(self.objects, job, self.mastering.master(raw, job.label))
+        return shelving.store(self.objects, job, self.mastering.master(raw, shelving.label(job)))
 
     def _joined(self, job: Job, last: Stretch) -> bytes:
         missing = last.end - last.start - self.joining.seconds(last.raw)

@@ -1,16 +1,29 @@
-"""Puts a finished job's files where they belong. The row that speaks of them is written afterwards."""
+"""Labels a finished job's files and puts them in place. The row that speaks of them is written later."""
 
 from hashlib import sha256
 
 from lambdas.core.jobs import Job, Status, keys_of
 from lambdas.core.pieces import Audio, File
 from lambdas.core.ports import ObjectStore
-from lambdas.core.recordings import CONTENT_TYPES, Recording
+from lambdas.core.recordings import CONTENT_TYPES, Label, Recording
+
+
+def label(job: Job) -> Label:
+    """What the files of a job say of their origin."""
+    return Label(
+        title=job.title or job.piece.prompt,
+        job_id=job.job_id,
+        model=job.piece.model,
+        model_revision=job.made_with or job.piece.model_revision,
+        licence=job.licence,
+        seed=job.piece.seed,
+        mock=job.mock,
+    )
 
 
 def store(objects: ObjectStore, job: Job, recording: Recording) -> Audio:
     """Write every format and the peaks; what the row will say of them."""
-    keys, name = keys_of(job), job.label.title
+    keys, name = keys_of(job), label(job).title
     for format, data in recording.files.items():
         objects.write(keys[format], data, CONTENT_TYPES[format], f"{name}.{format}")
     objects.write(keys["peaks"], recording.peaks, "application/json", f"{name}.json")
