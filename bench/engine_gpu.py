@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench import engine_gpu_songs
+from bench import engine_gpu_attention, engine_gpu_songs
 from bench.engine_gpu_sides import SHAPES, Ours, Side, Size, Transformers, build
 from bench.report import Spread, conclude, parser, say
-from model_container.engine.torch_decoder import song_bytes
+from model_container.engine.torch_decoder import bucket, song_bytes
 from model_container.engine.torch_model import fitting
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -89,6 +89,10 @@ def measure(name: str, copied: float, *, quick: bool) -> dict[str, object]:
         "clip_s": None if quick else round(clock(lambda: ours.clip(COLUMNS)), 3),
         "music_s_per_s": throughput(ours, steps, positions[1]),
         "relative_rms": round(error, 5),
+        "attention": {
+            str(songs): engine_gpu_attention.measure(size, songs, bucket(late), copied, DEVICE, clock)
+            for songs in (1, ours.player.slots)
+        },
         "songs": engine_gpu_songs.measure(ours, size, [1, ours.player.slots], 100 if quick else CLIP_FRAMES),
     }
 

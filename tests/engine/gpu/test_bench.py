@@ -15,6 +15,7 @@ FIGURES = {
     "bandwidth_fraction",
     "music_s_per_s",
     "relative_rms",
+    "attention",
     "songs",
 }
 
@@ -31,6 +32,7 @@ def test_both_sides_compute_the_same_and_every_figure_is_there() -> None:
     figures = json.loads(done.stdout.splitlines()[-1])["tiny"]
     assert figures.keys() >= FIGURES
     assert figures["relative_rms"] < 0.01
+    assert figures["attention"]["2"]["math"] is not None
     assert list(figures["songs"]) == ["1", "2"]
     assert all(songs["music_s_per_s"] > 0 for songs in figures["songs"].values())
 
