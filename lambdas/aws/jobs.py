@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
 
 from lambdas.core.errors import Conflict
 from lambdas.core.jobs import Filter, Job
@@ -63,7 +62,7 @@ def _readable(rows: Sequence[Row]) -> Iterator[Job]:
     for row in rows:
         try:
             yield _job(row)
-        except ValidationError as error:
+        except ValueError as error:
             log.error("job %s cannot be read: %s", row["job_id"]["S"], error)
 
 

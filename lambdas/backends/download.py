@@ -20,7 +20,10 @@ STREAMED = 0xFFFF_FFFF  # what a WAV says of its size when its writer did not kn
 
 @dataclass(frozen=True)
 class Download:
-    """`allowed` says which addresses may be asked at all; a host's answer is not trusted with that."""
+    """`allowed` says which addresses may be asked at all; a host's answer is not trusted with that.
+
+    A file is held in memory, `most` bytes of it, as it is looked at before any of it is stored.
+    """
 
     http: urllib3.PoolManager
     allowed: Callable[[str], bool]

@@ -47,6 +47,7 @@ MAY_IMPORT = {
         "constructs",
         "cdk_nag",
         "pydantic",
+        "lambdas.core.addresses",
         "lambdas.core.models",
         "lambdas.core.prices",
         "lambdas.settings",
