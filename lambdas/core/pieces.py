@@ -16,7 +16,7 @@ class Frozen(BaseModel):
 
     @classmethod
     def read(cls, stored: str) -> Self:
-        """What any version of one major number stored, without what only newer ones know. Raises ValueError."""
+        """What any version of one major number stored, less what only newer ones know. Raises ValueError."""
         return cls.model_validate_json(stored, extra="ignore")
 
     def but(self, **changes: object) -> Self:
