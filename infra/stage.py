@@ -31,6 +31,14 @@ def _listed(value: object) -> object:
     return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
 
 
+def _none(value: object) -> object:
+    """The word, as `-c` has no other way to say that there is no end."""
+    return None if value == "none" else value
+
+
+Budget = Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_none)]
+
+
 class StageError(Exception):
     """The context names no such stage, or gives it an impossible value. The message is for the user."""
 
@@ -68,9 +76,9 @@ class Stage(BaseModel):
     deadline_minutes: int = Field(60, ge=5, le=24 * 60)
     """After which a job that is not ready has failed."""
     breaker: BreakerSettings = BreakerSettings()
-    daily_budget_usd: float | None = Field(None, ge=0)
+    daily_budget_usd: Budget = None
     """Dollars of music a UTC day, after which only models that cost nothing are played; None is no end."""
-    principal_daily_budget_usd: float | None = Field(None, ge=0)
+    principal_daily_budget_usd: Budget = None
     """The same for each caller."""
 
     log_days: LogDays
@@ -134,6 +142,18 @@ class Stage(BaseModel):
                 raise ValueError(
                     f"chains gives {name} to {HOST}; its endpoint_model is {self.endpoint.model}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_count_whatever_costs(self) -> Self:
+        budgets = (self.daily_budget_usd, self.principal_daily_budget_usd)
+        unpriced = self.endpoint is not None and self.endpoint.priced is None
+        if self.endpoint is not None and unpriced and any(budget is not None for budget in budgets):
+            raise ValueError(
+                f"{self.endpoint.hardware} has no price in lambdas/core/prices.py, so a daily budget would "
+                "count its music as free: add its price there, choose another endpoint_instance, or say "
+                "daily_budget_usd=none and principal_daily_budget_usd=none"
+            )
         return self
 
     @property

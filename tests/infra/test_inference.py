@@ -125,7 +125,8 @@ def test_an_instance_with_a_gpu_has_the_driver_that_the_image_needs(hosted: Host
 
 
 def test_an_instance_without_a_gpu_takes_the_image_for_cpus_and_no_driver(hosted: Hosted) -> None:
-    stacks = hosted("gpu", ("endpoint_instance", "ml.c7i.2xlarge"), ("endpoint_instances", "2"))
+    unpriced = (("endpoint_instance", "ml.c7i.2xlarge"), ("daily_budget_usd", "none"))
+    stacks = hosted("gpu", *unpriced, ("endpoint_instances", "2"))
 
     assert variant(stacks)["InitialInstanceCount"] == 2
     assert "InferenceAmiVersion" not in variant(stacks)

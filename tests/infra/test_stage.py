@@ -97,6 +97,23 @@ def test_a_stage_with_values_for_an_endpoint_and_no_mode_has_none() -> None:
     assert read(endpoint_instance="ml.g6.xlarge").endpoint is None
 
 
+@pytest.mark.parametrize("budget", ["daily_budget_usd", "principal_daily_budget_usd"])
+def test_a_budget_that_could_not_count_what_an_endpoint_costs_is_refused(budget: str) -> None:
+    none = {"daily_budget_usd": "none", "principal_daily_budget_usd": "none"}
+    unpriced = {**HOSTED, "endpoint": "gpu", "endpoint_instance": "ml.g5.48xlarge", **none}
+
+    with pytest.raises(StageError) as caught:
+        read(**{**unpriced, budget: "3"})
+
+    assert str(caught.value) == (
+        "stage 'dev': values: ml.g5.48xlarge has no price in lambdas/core/prices.py, so a daily budget would "
+        "count its music as free: add its price there, choose another endpoint_instance, or say "
+        "daily_budget_usd=none and principal_daily_budget_usd=none"
+    )
+    assert "sagemaker" not in read(**unpriced).hardware
+    assert read(**{**unpriced, budget: "3", "endpoint_instance": "ml.g5.xlarge"}).endpoint is not None
+
+
 def test_an_endpoint_stands_before_a_models_other_hosts_and_after_what_chains_say_themselves() -> None:
     hosts = {**HOSTED, "container_url": "http://10.0.0.7:8080"}
     unsaid = {"mock": ["mock"], "musicgen-small": ["container"]}
