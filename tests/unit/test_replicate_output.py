@@ -207,7 +207,7 @@ def test_what_a_prediction_without_metrics_costs_is_not_known(
 ) -> None:
     ticket = backend.start(WORK)
     time.pass_by(TOOK)
-    told = replicate.told(ticket.id) | {"metrics": None}
+    told = {**replicate.told(ticket.id), "metrics": None}
     replicate.answers = [Answer(200, json.dumps(told).encode())]
 
     state = backend.check(WORK, ticket)
