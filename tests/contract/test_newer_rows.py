@@ -10,6 +10,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
+from lambdas.backends.sagemaker import _Receipt
+from lambdas.backends.wire import State
 from lambdas.core.breaking import Breaker, Breakers, Fuse
 from lambdas.core.jobs import Job
 from lambdas.core.pieces import Fault, Lease, Piece, Reference, Source, Take, Ticket, Trial
@@ -109,6 +111,12 @@ def test_a_breaker_that_a_newer_version_opened_is_open(adapters: Adapters) -> No
 )
 def test_a_fact_of_the_ledgers_with_more_in_it_is_the_same(fact: Memo | Upload) -> None:
     assert type(fact).model_validate_json(json.dumps(newer(fact, set()))) == fact
+
+
+def test_a_newer_versions_ticket_of_sagemakers_is_its_ticket() -> None:
+    receipt = _Receipt(id="job-1-1", began=1.0, state=State(id="job-1-1", status="finished"))
+
+    assert _Receipt.model_validate_json(json.dumps(newer(receipt, set()))) == receipt
 
 
 def test_a_newer_versions_message_is_a_message() -> None:
