@@ -51,6 +51,7 @@ def test_an_acestep_song_costs_about_what_was_expected() -> None:
         state = site.backend.check(WORK, ticket)
 
     assert isinstance(state, Finished)
+    assert state.cost_usd is not None
     assert near(model.estimate(30.0)[0], state.cost_usd)  # it says 8 s of work, of a song of usual length
 
 
@@ -64,6 +65,7 @@ def test_a_song_on_a_serverless_endpoint_costs_about_what_was_expected() -> None
 
     model = offered({"musicgen-small": ("sagemaker",)}, {"sagemaker": hardware})["musicgen-small"]
     assert isinstance(state, Finished)
+    assert state.cost_usd is not None
     assert near(model.estimate(8.0)[0], state.cost_usd)
 
 
