@@ -19,7 +19,7 @@ from lambdas.core.asking import Asking
 from lambdas.core.breaking import Breakers, Policy
 from lambdas.core.choosing import Choice
 from lambdas.core.commissioning import Commissioning
-from lambdas.core.conducting import Conductor, backoff
+from lambdas.core.conducting import Conductor
 from lambdas.core.errors import Conflict, TransientError
 from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Job
@@ -30,6 +30,7 @@ from lambdas.core.ports import Failed, Finished, Message, Running, Work
 from lambdas.core.preparing import Preparation
 from lambdas.core.principals import anonymous
 from lambdas.core.requests import GenerateRequest
+from lambdas.core.retrying import backoff
 from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
 from lambdas.core.sourcing import Sourcing

@@ -5,7 +5,6 @@ with a lease, does one thing, writes one outcome, and puts the job's id back on 
 Whatever dies between two writes is found again by the job's `due_at`.
 """
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from lambdas.core.leasing import Leasing
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, JobStore, Message, ObjectStore, Queue
 from lambdas.core.preparing import Preparation
+from lambdas.core.retrying import LONGEST_WAIT, backoff
 from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
 from lambdas.core.spending import Spending
@@ -26,15 +26,8 @@ from lambdas.core.telling import EXTRACTING, MADE, words
 from lambdas.core.works import Finished, Running
 
 MISSES = 8  # checks in a row that may go unanswered
-LONGEST_WAIT = 300.0  # seconds
 REMAKES = 3  # parts of one job that may be made again, as nobody can go on from them
 LOOKING = 3  # the pause before a host is looked at again that rests, as that after so many failures
-
-
-def backoff(failures: int, spread: Callable[[], float] = random.random) -> float:
-    """Seconds to wait after the nth failure in a row: exponential, with half of it drawn at random."""
-    ceiling = min(LONGEST_WAIT, 2.0**failures)
-    return ceiling / 2 + spread() * ceiling / 2
 
 
 @dataclass(frozen=True)

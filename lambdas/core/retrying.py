@@ -5,12 +5,20 @@ and never given up: it is asked again after the others, to the job's deadline. A
 another one need not wait for it. Must not know who said what, or how a host is chosen.
 """
 
+import random
 from collections.abc import Callable
 
 from lambdas.core.asking import Setback
 from lambdas.core.jobs import STRIKES, Job
 
+LONGEST_WAIT = 300.0  # seconds
 PATIENT = 5  # times after which the pause before a host without a place is asked again grows no longer
+
+
+def backoff(failures: int, spread: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after the nth failure in a row: exponential, with half of it drawn at random."""
+    ceiling = min(LONGEST_WAIT, 2.0**failures)
+    return ceiling / 2 + spread() * ceiling / 2
 
 
 def without(job: Job, why: Setback) -> Job:

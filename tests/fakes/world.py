@@ -21,7 +21,7 @@ from lambdas.core.breaking import Breakers, Policy
 from lambdas.core.choosing import Choice
 from lambdas.core.collection import Collection
 from lambdas.core.commissioning import Commissioning
-from lambdas.core.conducting import Conductor, backoff
+from lambdas.core.conducting import Conductor
 from lambdas.core.errors import CadenzaError, RequestError
 from lambdas.core.finishing import Finishing
 from lambdas.core.jobs import Job, Status
@@ -31,6 +31,7 @@ from lambdas.core.ports import Message
 from lambdas.core.preparing import Preparation
 from lambdas.core.principals import anonymous
 from lambdas.core.requests import GenerateRequest
+from lambdas.core.retrying import backoff
 from lambdas.core.routing import Routing
 from lambdas.core.settling import Settling
 from lambdas.core.sourcing import Sourcing

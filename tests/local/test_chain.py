@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from lambdas.backends.upload import put
+from lambdas.core.paces import pace
 from local.cloud import LocalCloud
 from tests.fakes.container import Container
 from tests.fakes.loopback import Answer
@@ -121,7 +122,8 @@ def test_a_piece_that_is_longer_than_its_host_makes_is_one_recording_and_costs_w
     assert [each.asked["input"]["duration"] for each in made] == [25, 25]
     assert [each.recording is not None for each in made] == [False, True]
     assert done["cost"]["actual_usd"] == pytest.approx(2 * 25 * 0.01 * 0.0014, rel=0.01)
-    assert done["cost"]["estimate_usd"] > 0
+    expected = 2 * 25 * pace("musicgen-large", "replicate", "a100-80gb") * 0.0014
+    assert done["cost"]["estimate_usd"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_beyond_the_days_budget_paid_work_is_refused_and_the_mock_plays_on(api: Caller) -> None:

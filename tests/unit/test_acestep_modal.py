@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.core.conducting import LONGEST_WAIT
 from lambdas.core.models import ACE_STEP
+from lambdas.core.retrying import LONGEST_WAIT
 from local import ROOT
 from local.environments import DEPLOY
 

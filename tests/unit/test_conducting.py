@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from lambdas.core.conducting import LONGEST_WAIT, MISSES, backoff
+from lambdas.core.conducting import MISSES
 from lambdas.core.errors import PermanentError, TransientError
 from lambdas.core.jobs import GRACE, Job, Status, keys_of
 from lambdas.core.ports import Failed, Finished, Message, Running
 from lambdas.core.recordings import Format
+from lambdas.core.retrying import LONGEST_WAIT, backoff
 from tests.fakes.stories import NOT_NOW
 from tests.fakes.world import LEASE, World, settled
 
