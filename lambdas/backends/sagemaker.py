@@ -90,11 +90,15 @@ class SageMakerBackend:
 
     def start(self, work: Work) -> Ticket:
         begin = {"async": self._queue, "gpu": self._begin, "serverless": self._play}[self.settings.mode]
+        limit = SERVERLESS_SECONDS if self.settings.mode == "serverless" else None
+        began = self.clock()
         try:
             return begin(work, asked(work) | {"progress_url": work.progress_url})
         except (BotoCoreError, ClientError) as error:
-            limit = SERVERLESS_SECONDS if self.settings.mode == "serverless" else None
-            raise translated(error, limit, self.status) from error
+            refusal = translated(error, limit, self.status)
+            if limit is not None:  # billed for as long as it was open, whatever came of it
+                refusal.cost_usd = self._usd((self.clock() - began).total_seconds())
+            raise refusal from error
 
     def check(self, work: Work, ticket: Ticket) -> Running | Finished | Failed:
         try:
@@ -106,7 +110,7 @@ class SageMakerBackend:
         if state is None or not state.ended:
             state = self._answer(receipt) or state
         if state is not None and state.ended:
-            return meaning(state, self._cost(state))
+            return meaning(state, self._usd(state.work_s))
         return self._refusal(receipt) or self._lost(receipt, seen) or _running(state, self.settings.mode)
 
     def cancel(self, ticket: Ticket) -> None:
@@ -213,10 +217,10 @@ class SageMakerBackend:
             return None
         return Failed("lost", f"Nothing was heard of this work for {silent:.0f} s.", transient=True)
 
-    def _cost(self, state: State) -> float:
+    def _usd(self, work_s: float) -> float:
         """Dollars for the seconds that it was worked on; an instance's idle ones are nobody's."""
         try:
-            return prices.usd("sagemaker", self.settings.hardware, state.work_s)
+            return prices.usd("sagemaker", self.settings.hardware, work_s)
         except KeyError:
             return 0.0
 

@@ -66,7 +66,7 @@ class Asking:
         try:
             return backend.start(self.commissioning.work(job))
         except BackendError as error:
-            cost = error.cost_usd if isinstance(error, Lost) else 0.0
+            cost = error.cost_usd if isinstance(error, Lost) else error.cost_usd or 0.0
             return replace(self._meant(job, error), cost_usd=cost)
 
     def check(self, job: Job, ticket: Ticket) -> Running | Finished | Setback | Silence:

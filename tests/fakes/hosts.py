@@ -42,7 +42,9 @@ class MemoryHost:
         self.starts[work.id] += 1
         self.works.append(work)
         if self.starts.total() <= len(self.refusals):
-            raise self.refusals[self.starts.total() - 1]
+            refusal = self.refusals[self.starts.total() - 1]
+            self._say(work.id, getattr(refusal, "cost_usd", None))
+            raise refusal
         for given in work.inputs:
             self.listen(given)
         if self.audio is not None:
@@ -53,18 +55,19 @@ class MemoryHost:
     def check(self, work: Work, ticket: Ticket) -> Answer:
         answer = self.answers[min(self.checks.total(), len(self.answers) - 1)]
         self.checks[ticket.id] += 1
-        cost = None if isinstance(answer, Running) else getattr(answer, "cost_usd", None)
-        if cost is not None:
-            self.charged.setdefault(work.id, set()).add(cost)
+        self._say(work.id, getattr(answer, "cost_usd", None))
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def cancel(self, ticket: Ticket) -> float | None:
         self.canceled.append(ticket.id)
-        if self.cost_of_canceled is not None:
-            self.charged.setdefault(ticket.id.partition(":")[2], set()).add(self.cost_of_canceled)
+        self._say(ticket.id.partition(":")[2], self.cost_of_canceled)
         return self.cost_of_canceled
+
+    def _say(self, work_id: str, cost_usd: float | None) -> None:
+        if cost_usd is not None:
+            self.charged.setdefault(work_id, set()).add(cost_usd)
 
 
 @dataclass

@@ -132,6 +132,20 @@ def test_a_start_that_may_have_been_heard_costs_what_was_expected_of_it(lost):
     assert spent(world) == pytest.approx((ESTIMATE + 0.0625,) * 2)
 
 
+def test_a_start_that_was_played_and_failed_costs_what_its_host_says():
+    world = World()
+    error = TransientError("container_failed", "It broke.")
+    error.cost_usd = 0.03125
+    world.hosts["first"].refusals = (error,)
+    world.hosts["first"].answers = (Finished(cost_usd=0.0625),)
+
+    world.submit(LONG)
+    world.run()
+
+    assert settled(world) == [Status.COMPLETED]
+    assert spent(world) == pytest.approx((0.09375, 0.09375))
+
+
 def test_a_start_that_was_refused_costs_nothing():
     world = World()
     world.hosts["first"].refusals = (Busy("busy", "Full."), TransientError("http_503", "Not now."))

@@ -4,16 +4,24 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from lambdas.backends.sagemaker import (
-    SILENT_SECONDS,
-    SageMakerBackend,
+from lambdas.backends.sagemaker import SILENT_SECONDS, SageMakerBackend
+from lambdas.core.errors import (
+    BackendError,
+    Busy,
+    HostRefusal,
+    Lost,
+    PermanentError,
+    TransientError,
+    Unfit,
+    Waking,
 )
-from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Unfit, Waking
 from lambdas.core.ports import Failed, Running
 from lambdas.settings import HostingMode
+from tests.fakes.examples import NOW
 from tests.fakes.sagemaker import NAME, Refusal, Site, client, model_error, wire_error
 
 MODES: tuple[HostingMode, ...] = ("async", "gpu", "serverless")
@@ -164,6 +172,21 @@ def test_a_song_that_a_minute_was_too_short_for_is_not_tried_there_again(
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("site", "usd"), [("serverless", 40 * 6 * 0.00002), ("gpu", None), ("async", None)], indirect=["site"]
+)
+def test_a_serverless_song_that_fails_as_it_is_played_costs_what_it_was_played_for(
+    site: Site, backend: SageMakerBackend, usd: float | None
+) -> None:
+    site.endpoint.refusals = [model_error(502, "")]
+    moments = (NOW + timedelta(seconds=each) for each in (0, 40))
+
+    with pytest.raises(BackendError) as caught:
+        replace(backend, clock=lambda: next(moments)).start(site.work())
+
+    assert caught.value.cost_usd == (None if usd is None else pytest.approx(usd))
+
+
 @each()
 def test_no_refusal_tells_a_songs_owner_of_the_account(site: Site, backend: SageMakerBackend) -> None:
     secret = "arn:aws:iam::123456789012:role/conductor is not allowed"
@@ -181,7 +204,7 @@ def test_a_connection_that_breaks_is_worth_another_try_and_not_tried_behind_our_
 ) -> None:
     site.endpoint.refusals = [Refusal(0, hang_up=True)] * 5
 
-    with pytest.raises(TransientError) as caught:
+    with pytest.raises(Lost) as caught:
         backend.start(site.work())
 
     assert caught.value.code == "unreachable"
@@ -193,7 +216,7 @@ def test_an_endpoint_that_keeps_silent_is_worth_another_try(site: Site) -> None:
     site.endpoint.refusals = [Refusal(500, silent=0.4)]
 
     impatient = site.endpoint.backend(site.time, patience=0.05)
-    with closing(impatient.client), pytest.raises(TransientError) as caught:
+    with closing(impatient.client), pytest.raises(Lost) as caught:
         impatient.start(site.work())
 
     assert caught.value.code == "unreachable"
@@ -222,4 +245,4 @@ def test_where_nothing_listens_another_try_may_help(mode: HostingMode) -> None:
     with site.endpoint, closing(client(url)) as nowhere, pytest.raises(TransientError) as caught:
         replace(site.endpoint.backend(site.time), client=nowhere).start(site.work())
 
-    assert caught.value.code == "unreachable"
+    assert (type(caught.value), caught.value.code) == (TransientError, "unreachable")
