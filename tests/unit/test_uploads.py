@@ -12,7 +12,7 @@ from lambdas.core.models import CASCADE, MOCK, Intake
 from lambdas.core.principals import Principal
 from lambdas.core.requests import GenerateRequest, UploadRequest
 from lambdas.core.views import Reader
-from tests.fakes.examples import NOW, a_finished_job, a_job
+from tests.fakes.examples import AUDIO, NOW, a_finished_job, a_job
 from tests.unit.test_submitting import ME, YOU, Desk, refused
 
 FOLLOWER = replace(MOCK, id="follower", inputs=MappingProxyType({"melody": Intake(32_000, 1, 30.0)}))
@@ -233,6 +233,7 @@ def test_other_tracks_are_another_body_and_another_song(other: dict[str, object]
     first, second = two_tracks(desk)
     changed = {name: value for name, value in {**second, **other}.items() if value is not None}
     (once,) = desk.submit(key="k", tracks=[first, second], seed=1).jobs
+    desk.jobs.replace(once.begun("first", NOW).completed(AUDIO, 0.5, 1.5, NOW).settled())
     desk.ledger.put(desk.cached_as(once), once.job_id, once.expires_at)
 
     assert refused(lambda: desk.submit(key="k", tracks=[first, changed])).code == "idempotency_mismatch"
