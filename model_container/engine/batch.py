@@ -2,9 +2,9 @@
 
 Knows slots and turns. Must not know threads, queues to the outside, or how a song is made.
 
-Songs wait in line for a slot. One that holds a slot is first prefilled, a piece each round, while the others
-go on; then it gets a column each round like them. A song of several windows goes to the end of the line after
-each of them, so that long pieces share the slots with short ones.
+Songs wait in line for a slot. One that holds a slot is first prefilled, a piece for each column of a round,
+while the others go on; then it gets its columns like them. A song of several windows goes to the end of the
+line after each of them, so that long pieces share the slots with short ones.
 """
 
 import logging
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from model_container.engine.decoder import FloatArray
-from model_container.engine.generate import Window, decode, prefill
+from model_container.engine.generate import Window, decode, pace, prefill
 from model_container.engine.model import Model
 from model_container.engine.song import Song
 
@@ -79,7 +79,8 @@ class Batch:
         resting, self._resting = self._resting, []
         if not (self._turns or resting):
             return False
-        self._prefill()
+        for _ in range(pace(self._model)):
+            self._prefill()
         ready = [turn for _, turn in sorted(self._turns.items()) if turn.prefilling is None]
         if ready:
             self._decode(ready)

@@ -5,7 +5,7 @@ import pytest
 
 from model_container.engine.batch import Batch
 from model_container.engine.delay import DelayedCodes
-from model_container.engine.generate import CHUNK, Window, decode, generate, prefill
+from model_container.engine.generate import CHUNK, PREFILL, Window, decode, generate, prefill
 from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling
 from model_container.engine.song import Request, Song
@@ -188,6 +188,7 @@ def test_recording_in_the_middle_of_songs_changes_nothing(on_torch: Models) -> N
         batch = Batch(model)
         for number, ear in enumerate(ears):
             batch.join(Song(model, request(number, frames=280), Windows(300, 200)), ear)
+            batch.advance()
         play(batch)
         sounds.append([ear.sound for ear in ears])
 
@@ -252,3 +253,27 @@ def test_a_song_whose_logits_are_not_finite_fails_alone_and_leaves_nothing_behin
     assert beside.error is None
     assert beside.sound.shape[1] == 200 * 640
     np.testing.assert_array_equal(after.sound, expected.sound)
+
+
+def test_songs_that_come_together_play_together_from_the_first_chunk_on(on_torch: Models) -> None:
+    model = on_torch(slots=3)
+    batch, ears = Batch(model), [Ear() for _ in range(3)]
+    for number, ear in enumerate(ears):
+        batch.join(Song(model, request(number, frames=100), Windows()), ear)
+
+    rounds = play(batch)
+
+    assert batch.columns == 3 * 103 - 11  # one of them goes on from a recording of eleven frames
+    assert rounds == 103 // CHUNK + 3  # a chunk is taken a round after it was started, and its end heard out
+
+
+def test_a_recording_is_prefilled_beside_a_chunk_not_beside_many(on_torch: Models) -> None:
+    model = on_torch()
+    sound = np.random.default_rng(1).standard_normal((1, 640 * 3 * PREFILL), np.float32)
+    batch, ear = Batch(model), Ear()
+    batch.join(Song(model, Request("after", 4 * PREFILL, recording=sound), Windows()), ear)
+
+    batch.advance()
+    batch.advance()
+
+    assert batch.columns == CHUNK
