@@ -156,7 +156,8 @@ def _bucket_out_of_order(world: World) -> None:
 
 
 def _full_after_its_rest(world: World) -> None:
-    world.hosts["first"].refusals = (NOT_NOW, Busy("busy", "Full.", 20))
+    _left_alone(world)  # by another job: three strikes end a job, and two faults may be two of them
+    world.hosts["first"].refusals = (Busy("busy", "Full.", 20),)
 
 
 def _unpaid(world: World) -> None:
