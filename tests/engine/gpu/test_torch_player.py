@@ -10,13 +10,12 @@ from model_container.engine.model import Model
 from model_container.engine.sampling import Sampling
 from model_container.engine.song import Request, Song
 from model_container.engine.torch_decoder import POSITIONS, TorchDecoder
-from model_container.engine.torch_graph import Run
 from model_container.engine.torch_model import device
 from model_container.engine.torch_player import TorchPlayer
 from model_container.engine.windows import Windows
 from tests.engine import tiny
 from tests.engine.conftest import Folders
-from tests.engine.gpu.conftest import Models, Players
+from tests.engine.gpu.conftest import Models
 from tests.engine.reference_decoder import RandomWeights, ReferenceDecoder, tiny_config
 from tests.engine.test_batch import WINDOWS, Ear, play, request
 
@@ -170,64 +169,6 @@ def test_a_chunk_is_taken_when_the_next_one_is_under_way(on_torch: Models) -> No
         taken.append(made.codes.next - 1)
 
     assert taken == [0, CHUNK, 2 * CHUNK, 73]
-
-
-def test_recording_in_the_middle_of_songs_changes_nothing(on_torch: Models) -> None:
-    """A recorder that runs a step for itself first, as one of CUDA graphs does."""
-    recorded = []
-
-    def running(run: Run) -> Run:
-        run()
-        recorded.append(run)
-        return run
-
-    plain, tried = on_torch(slots=2), on_torch(slots=2, record=running)
-    sounds = []
-    for model in (plain, tried):
-        ears = [Ear(), Ear()]
-        batch = Batch(model)
-        for number, ear in enumerate(ears):
-            batch.join(Song(model, request(number, frames=280), Windows(300, 200)), ear)
-            batch.advance()
-        play(batch)
-        sounds.append([ear.sound for ear in ears])
-
-    assert len(recorded) >= 3
-    for one, other in zip(*sounds, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_warming_records_one_song_first_and_stops_when_its_time_is_over(players: Players) -> None:
-    runs = []
-
-    def counting(run: Run) -> Run:
-        runs.append(run)
-        return run
-
-    player = players(slots=6, record=counting)
-    shapes = list(player.shapes())
-
-    assert player.warm(seconds=0) == 0
-    assert player.warm(seconds=600) == len(shapes) == len(set(shapes)) == len(runs)
-    assert {shape.songs for shape in shapes} == {1, 2, 4, 6}
-    assert [shape.songs for shape in shapes[:6]] == [1] * 6
-
-
-@pytest.mark.parametrize("kind", tiny.KINDS)
-def test_a_step_asks_the_host_for_nothing(kind: str, players: Players) -> None:
-    """It runs on tensors that have a shape and no values: whatever looked at one would fail."""
-    ran = []
-
-    def running(run: Run) -> Run:
-        run()
-        ran.append(run)
-        return run
-
-    player = players(kind, slots=2, device="meta", record=running)
-
-    assert player.warm(seconds=600) == len(ran) > 5
-    with pytest.raises(RuntimeError, match="meta"):
-        player.tensor(np.zeros(1, np.float32)).item()
 
 
 def test_a_song_whose_logits_are_not_finite_fails_alone_and_leaves_nothing_behind(on_torch: Models) -> None:
