@@ -74,8 +74,8 @@ class Song:
     def _fetch(self, audio: Audio | None) -> FloatArray | None:
         if audio is None:
             return None
-        data = transfer.get(str(audio.url), "the input audio", lambda: not self._stopped.is_set())
-        return read_wav(data, self._config.codec.rate, MAX_SECONDS, mono=audio.role == "melody")
+        with transfer.get(str(audio.url), "the input audio", lambda: not self._stopped.is_set()) as file:
+            return read_wav(file, self._config.codec.rate, MAX_SECONDS, mono=audio.role == "melody")
 
     @property
     def _samples(self) -> int:

@@ -5,6 +5,7 @@ Knows WAV. Must not know where files come from.
 
 import io
 import wave
+from typing import IO
 
 import numpy as np
 
@@ -15,31 +16,42 @@ MAX_RATE = 192_000
 
 
 def read_wav(
-    data: bytes, rate: int, max_seconds: float, start: float = 0.0, *, mono: bool = False
+    file: IO[bytes], rate: int, max_seconds: float, start: float = 0.0, *, mono: bool = False
 ) -> FloatArray:
     """PCM of 8 to 32 bits → [channels, samples] at `rate`, at most so many seconds of it from `start`.
 
     mono: the mean of the channels as the only one. Raises ValueError if it is not that, or ends before.
     """
     try:
-        with wave.open(io.BytesIO(data)) as file:
-            channels, width, own = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            _check(channels, width, own)
-            if start * own >= file.getnframes():
-                raise ValueError(f"a start at {start:g} s is past the end, {file.getnframes() / own:g} s")
-            file.setpos(int(start * own))
-            raw = file.readframes(int(max_seconds * own))
+        with wave.open(file, "rb") as sound:
+            return _read(sound, _samples(file, sound), rate, max_seconds, start, mono)
     except (wave.Error, EOFError, RuntimeError) as error:  # the last, of a chunk beyond the end
         raise ValueError(f"an input is not a PCM WAV file: {error}") from error
-    frame = channels * width
-    if len(raw) < frame:  # its header promised more
-        raise ValueError(f"a start at {start:g} s is past the end")
+
+
+def _samples(file: IO[bytes], sound: wave.Wave_read) -> int:
+    """How many there really are: a header may promise more. The file stands at the first."""
+    _check(sound.getnchannels(), sound.getsampwidth(), sound.getframerate())
+    first = file.tell()
+    there = (file.seek(0, io.SEEK_END) - first) // (sound.getnchannels() * sound.getsampwidth())
+    return min(sound.getnframes(), there)
+
+
+def _read(
+    sound: wave.Wave_read, samples: int, rate: int, max_seconds: float, start: float, mono: bool
+) -> FloatArray:
+    channels, width, own = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
+    if start * own >= samples:
+        raise ValueError(f"a start at {start:g} s is past the end, {samples / own:g} s")
+    begin = int(start * own)
 
     def read(first: int, stop: int) -> FloatArray:
-        sound = _floats(raw[first * frame : stop * frame], width).reshape(-1, channels).T
-        return sound.mean(axis=0, keepdims=True) if mono else sound
+        sound.setpos(begin + first)
+        part = _floats(sound.readframes(stop - first), width).reshape(-1, channels).T
+        return part.mean(axis=0, keepdims=True) if mono else part
 
-    return resample_parts(read, 1 if mono else channels, len(raw) // frame, own, rate)
+    count = min(samples - begin, int(max_seconds * own))
+    return resample_parts(read, 1 if mono else channels, count, own, rate)
 
 
 def _check(channels: int, width: int, rate: int) -> None:

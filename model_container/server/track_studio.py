@@ -65,14 +65,14 @@ class Clip:
 
     def _fetch(self, track: Track, name: str) -> FloatArray:
         """The segment that is meant, [samples]; silence follows where it is shorter than the clip."""
-        data = transfer.get(str(track.url), name, lambda: not self._stopped.is_set())
         seconds = self.invocation.duration
         if track.end_time is not None:
             seconds = min(seconds, track.end_time - track.start_time)
-        try:
-            sound = read_wav(data, self._rate, seconds, track.start_time, mono=True)[0]
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+        with transfer.get(str(track.url), name, lambda: not self._stopped.is_set()) as file:
+            try:
+                sound = read_wav(file, self._rate, seconds, track.start_time, mono=True)[0]
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
         return np.pad(sound[: self._samples], (0, max(self._samples - len(sound), 0)))
 
     def _header(self) -> bytes:

@@ -4,9 +4,11 @@ Knows HTTP as a client. Must not know what the files hold. No redirects: an addr
 """
 
 import io
+import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import IO, Any
 
 import urllib3
 
@@ -25,15 +27,26 @@ class TransferError(Exception):
     """An address did not give or take its file; the message does not hold the address, which is a right."""
 
 
-def get(url: str, what: str, wanted: Wanted = lambda: True) -> bytes:
-    """The file at an address, as it is sent. Raises TransferError, also when it is not wanted any more."""
+def get(url: str, what: str, wanted: Wanted = lambda: True) -> IO[bytes]:
+    """The file at an address, as it is sent, on disk; it goes when it is closed.
+
+    Raises TransferError, also when it is not wanted any more.
+    """
+    with ExitStack() as failing:
+        file = failing.enter_context(tempfile.TemporaryFile())
+        _fetch(url, what, wanted, file)
+        failing.pop_all()
+    file.seek(0)
+    return file
+
+
+def _fetch(url: str, what: str, wanted: Wanted, file: IO[bytes]) -> None:
     until = time.monotonic() + PATIENCE
-    data = io.BytesIO()
     try:
         with _ask("GET", url, TRIES, FETCHING) as answer:
             while piece := answer.read1(PIECE):
-                data.write(piece)
-                if data.tell() > MAX_BYTES:
+                file.write(piece)
+                if file.tell() > MAX_BYTES:
                     raise TransferError(f"{what} has more than {MAX_BYTES >> 20} MB")
                 if time.monotonic() > until:
                     raise TransferError(f"{what} comes too slowly")
@@ -43,7 +56,6 @@ def get(url: str, what: str, wanted: Wanted = lambda: True) -> bytes:
         raise TransferError(f"{what} could not be fetched") from error
     if answer.status != 200:
         raise TransferError(f"{what} could not be fetched: the answer was {answer.status}")
-    return data.getvalue()
 
 
 def put(

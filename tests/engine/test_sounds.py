@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model_container.engine import resampling
 from model_container.engine.resampling import resample
-from model_container.server.sounds import read_wav
+from model_container.server import sounds
 
 
 def written(sound: np.ndarray, rate: int, width: int) -> bytes:
@@ -28,6 +28,10 @@ def written(sound: np.ndarray, rate: int, width: int) -> bytes:
     return buffer.getvalue()
 
 
+def read(data: bytes, rate: int, max_seconds: float, start: float = 0.0, *, mono: bool = False) -> np.ndarray:
+    return sounds.read_wav(io.BytesIO(data), rate, max_seconds, start, mono=mono)
+
+
 def tones(rate: int, seconds: float = 0.5) -> np.ndarray:
     time = np.arange(int(rate * seconds)) / rate
     return np.stack([0.5 * np.sin(2 * np.pi * 440 * time), 0.4 * np.sin(2 * np.pi * 5000 * time)])
@@ -38,10 +42,10 @@ def tones(rate: int, seconds: float = 0.5) -> np.ndarray:
 def test_every_width_is_read(width: int, channels: int) -> None:
     sound = tones(32000)[:channels]
 
-    read = read_wav(written(sound, 32000, width), 32000, 10)
+    heard = read(written(sound, 32000, width), 32000, 10)
 
-    assert read.dtype == np.float32
-    np.testing.assert_allclose(read, sound, atol=2.0 ** (2 - 8 * width) + 1e-6)
+    assert heard.dtype == np.float32
+    np.testing.assert_allclose(heard, sound, atol=2.0 ** (2 - 8 * width) + 1e-6)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000, 96000])
@@ -61,16 +65,16 @@ def test_what_the_rate_cannot_hold_is_left_out() -> None:
 
 
 def test_only_so_many_seconds_are_taken() -> None:
-    assert read_wav(written(tones(32000), 32000, 2), 32000, 0.25).shape == (2, 8000)
+    assert read(written(tones(32000), 32000, 2), 32000, 0.25).shape == (2, 8000)
 
 
 def test_two_channels_become_one_before_anything_else() -> None:
     sound = tones(48_000)
 
-    read = read_wav(written(sound, 48_000, 2), 32_000, 10, mono=True)
+    heard = read(written(sound, 48_000, 2), 32_000, 10, mono=True)
 
-    assert read.shape == (1, 16_000)
-    np.testing.assert_allclose(read[:, 800:-800], tones(32_000).mean(axis=0)[None, 800:-800], atol=1e-4)
+    assert heard.shape == (1, 16_000)
+    np.testing.assert_allclose(heard[:, 800:-800], tones(32_000).mean(axis=0)[None, 800:-800], atol=1e-4)
 
 
 @pytest.mark.parametrize(("source", "target"), [(48_000, 32_000), (44_100, 24_000), (7, 3), (3, 7)])
@@ -95,12 +99,12 @@ def test_reading_takes_little_more_memory_than_what_goes_in_and_comes_out(
     data = written(np.zeros((2, rate * seconds)), rate, 2)
 
     tracemalloc.start()
-    sound = read_wav(data, 32_000, 300, mono=mono)
+    sound = read(data, 32_000, 300, mono=mono)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert sound.shape == (1 if mono else 2, 32_000 * seconds)
-    assert peak < len(data) + sound.nbytes + (48 << 20)
+    assert peak < sound.nbytes + (16 << 20)
 
 
 @given(place=st.integers(0, 43), value=st.binary(min_size=1, max_size=8))
@@ -112,7 +116,7 @@ def test_a_header_of_any_kind_is_read_or_refused(place: int, value: bytes) -> No
     data[place : place + len(value)] = value
 
     with contextlib.suppress(ValueError):
-        assert np.isfinite(read_wav(bytes(data), 8000, 1)).all()
+        assert np.isfinite(read(bytes(data), 8000, 1)).all()
 
 
 @pytest.mark.parametrize("bits", [40, 64])
@@ -121,7 +125,7 @@ def test_samples_wider_than_32_bits_are_refused(bits: int) -> None:
     data[34:36] = bits.to_bytes(2, "little")
 
     with pytest.raises(ValueError, match=f"{bits} bits"):
-        read_wav(bytes(data), 8000, 1)
+        read(bytes(data), 8000, 1)
 
 
 def test_a_rate_of_zero_is_refused() -> None:
@@ -129,27 +133,27 @@ def test_a_rate_of_zero_is_refused() -> None:
     data[24:28] = bytes(4)
 
     with pytest.raises(ValueError, match="0 Hz"):
-        read_wav(bytes(data), 8000, 1)
+        read(bytes(data), 8000, 1)
 
 
 @pytest.mark.parametrize("data", [b"", b"la la la", written(tones(8000), 8000, 2)[:30]])
 def test_what_is_no_wav_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a PCM WAV"):
-        read_wav(data, 32000, 10)
+        read(data, 32000, 10)
 
 
 def test_it_is_heard_from_where_it_is_asked_to_start() -> None:
     sound = tones(32000)
 
-    read = read_wav(written(sound, 32000, 2), 32000, 0.1, 0.25)
+    heard = read(written(sound, 32000, 2), 32000, 0.1, 0.25)
 
-    np.testing.assert_allclose(read, sound[:, 8000:11200], atol=1e-4)
+    np.testing.assert_allclose(heard, sound[:, 8000:11200], atol=1e-4)
 
 
 @pytest.mark.parametrize("start", [0.5, 7.0, 1e12])
 def test_a_start_past_the_end_is_refused(start: float) -> None:
     with pytest.raises(ValueError, match="past the end"):
-        read_wav(written(tones(32000), 32000, 2), 32000, 1, start)
+        read(written(tones(32000), 32000, 2), 32000, 1, start)
 
 
 @pytest.mark.parametrize("kept", [0, 16_000])
@@ -157,9 +161,9 @@ def test_a_header_that_promises_too_much_does_not_make_silence(kept: int) -> Non
     data = written(tones(32000)[:1], 32000, 2)[: 44 + kept]
 
     with pytest.raises(ValueError, match="past the end"):
-        read_wav(data, 32000, 1, 0.3)
+        read(data, 32000, 1, 0.3)
 
 
 def test_a_recording_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="past the end"):
-        read_wav(written(np.zeros((1, 0)), 32000, 2), 32000, 1)
+        read(written(np.zeros((1, 0)), 32000, 2), 32000, 1)

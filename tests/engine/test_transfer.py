@@ -103,7 +103,8 @@ def test_whoever_drips_does_not_keep_us(stranger: Stranger, monkeypatch: pytest.
 def test_nothing_is_unpacked(stranger: Stranger) -> None:
     stranger.conduct = stranger.zipped
 
-    assert transfer.get(stranger.url, "the input audio")[:2] == b"\x1f\x8b"
+    with transfer.get(stranger.url, "the input audio") as file:
+        assert file.read(2) == b"\x1f\x8b"
 
 
 @pytest.mark.parametrize("conduct", [Stranger.endless, Stranger.dripping])
