@@ -157,9 +157,11 @@ def test_songs_that_nobody_waits_for_are_followed_by_id(service: Service, store:
 
 
 def test_songs_in_the_line_know_their_place(service: Service, store: Store) -> None:
-    for number in range(3):
+    for number in range(2):
         service.begin({**LONG, "id": f"n{number}", "output_url": f"{store.url}/song"})
     service.wait(lambda: service.engine.stats().running == 2)
+    service.begin({**LONG, "id": "n2", "output_url": f"{store.url}/song"})
+    service.wait(lambda: service.engine.stats().waiting == 1)
 
     state = service.get("/invocations/n2").json()
 

@@ -94,9 +94,10 @@ def test_what_is_no_wav_is_told_so(service: Service, store: Store) -> None:
 
 
 def test_beyond_capacity_one_is_asked_to_come_back(slow: Service, held: Held, store: Store) -> None:
-    for number in range(2):
-        slow.begin(clip(store, id=f"n{number}", output_url=f"{store.url}/clip{number}"))
+    slow.begin(clip(store, id="n0", output_url=f"{store.url}/clip0"))
     held.reached.wait()
+    slow.begin(clip(store, id="n1", output_url=f"{store.url}/clip1"))
+    slow.wait(lambda: slow.get("/invocations/n1").json()["status"] == "queued")
 
     waiting = slow.get("/invocations/n1").json()
     refused = slow.begin(clip(store, id="n2", output_url=f"{store.url}/clip2"))
