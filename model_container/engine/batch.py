@@ -8,8 +8,10 @@ line after each of them, so that long pieces share the slots with short ones.
 """
 
 import logging
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +34,10 @@ class Listener(Protocol):
         """Sound that follows on the last, [channels, samples], and how many frames are made by now."""
         ...
 
+    def work(self, seconds: float) -> None:
+        """So long was worked for it: what was done for several at once counts in equal shares."""
+        ...
+
     def end(self, error: Exception | None) -> None:
         """Nothing follows: the song is whole, or it failed. Not called when it was stopped."""
         ...
@@ -48,8 +54,8 @@ class _Turn:
 
 
 class Batch:
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._model, self._clock = model, clock
         self._line: deque[tuple[Song, Listener]] = deque()
         self._turns: dict[int, _Turn] = {}
         self._resting: list[_Turn] = []  # without a slot, while their last sound is perhaps still being made
@@ -105,7 +111,8 @@ class Batch:
 
     def _seat(self, song: Song, listener: Listener, slot: int) -> None:
         try:
-            window = song.window(slot)
+            with self._counted([listener]):
+                window = song.window(slot)
         except Exception as error:  # whatever it is, it is this song's, and the others go on
             logger.exception("a song could not be started")
             listener.end(error)
@@ -118,7 +125,9 @@ class Batch:
         if turn is None or turn.prefilling is None:
             return
         try:
-            if next(turn.prefilling, self) is self:
+            with self._counted([turn.listener]):
+                over = next(turn.prefilling, self) is self
+            if over:
                 turn.prefilling = None
         except Exception as error:
             self._fail([turn], error)
@@ -126,7 +135,8 @@ class Batch:
     def _decode(self, turns: list[_Turn]) -> None:
         before = sum(turn.window.codes.next for turn in turns)
         try:
-            errors = decode(self._model, [turn.window for turn in turns])
+            with self._counted([turn.listener for turn in turns]):
+                errors = decode(self._model, [turn.window for turn in turns])
         except Exception as error:
             self._fail(turns, error)
             return
@@ -141,7 +151,8 @@ class Batch:
                 self._fail([turn], error)
 
     def _listen(self, turn: _Turn) -> None:
-        sound = turn.song.listen(turn.window)
+        with self._counted([turn.listener]):
+            sound = turn.song.listen(turn.window)
         turn.listener.hear(sound, turn.song.made)
         if turn.window.codes.done:
             self._leave(turn)
@@ -149,7 +160,9 @@ class Batch:
 
     def _hear_out(self, turn: _Turn) -> None:
         try:
-            turn.listener.hear(turn.song.rest(), turn.song.made)
+            with self._counted([turn.listener]):
+                sound = turn.song.rest()
+            turn.listener.hear(sound, turn.song.made)
         except Exception as error:
             logger.exception("a song failed")
             turn.listener.end(error)
@@ -164,6 +177,16 @@ class Batch:
         for turn in turns:
             self._leave(turn)
             turn.listener.end(error)
+
+    @contextmanager
+    def _counted(self, listeners: Sequence[Listener]) -> Iterator[None]:
+        began = self._clock()
+        try:
+            yield
+        finally:
+            share = (self._clock() - began) / len(listeners)
+            for listener in listeners:
+                listener.work(share)
 
     def _leave(self, turn: _Turn) -> None:
         del self._turns[turn.window.slot]

@@ -47,6 +47,7 @@ class Live:
         self.frames = frames
         self._place = place
         self.made = 0
+        self.worked = 0.0  # seconds, its share of what was done for several songs at once
         self._pieces: queue.SimpleQueue[FloatArray | Exception | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._ended = False
@@ -73,6 +74,9 @@ class Live:
         self.made = made
         if sound.shape[1]:
             self._pieces.put(sound)
+
+    def work(self, seconds: float) -> None:
+        self.worked += seconds
 
     def end(self, error: Exception | None) -> None:
         self._ended = True
@@ -110,7 +114,7 @@ class Engine:
         self._thread.join()
 
     def play(self, request: Request, place: Place | None = None) -> Live:
-        """Start a song as soon as a slot is free: in a place that is the caller's to leave, or one of its own.
+        """Start a song as soon as a slot is free, in a place that is the caller's to leave or one of its own.
 
         Raises FullError, ClosedError, or ValueError for a request that the model cannot fulfil.
         """

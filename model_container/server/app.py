@@ -64,7 +64,7 @@ class App:
         return JSONResponse(numbers(self._opening.studio().stats()))
 
     async def invoke(self, request: Request) -> Response:
-        began = time.monotonic()
+        arrived = time.monotonic()
         if "origin" in request.headers:  # which browsers alone send, and on behalf of any website
             return answer(403, BARRED)
         values = await _values(request)
@@ -74,10 +74,10 @@ class App:
         invocation = studio.invocation.model_validate(values)
         if "respond-async" in request.headers.get("prefer", ""):
             invocation = invocation.model_copy(update={"respond_async": True})
-        until = began + (invocation.deadline_s or self._deadline)
+        until = arrived + (invocation.deadline_s or self._deadline)
         if invocation.output_url is not None:
-            return await self._deliver(request, invocation, began, until)
-        return await self._play(request, studio.begin(invocation, began), until)
+            return await self._deliver(request, invocation, until)
+        return await self._play(request, studio.begin(invocation), until)
 
     async def check(self, request: Request) -> Response:
         delivery = self._songs.find(request.path_params["id"])
@@ -87,12 +87,10 @@ class App:
         self._songs.stop(request.path_params["id"])
         return Response(status_code=204)
 
-    async def _deliver(
-        self, request: Request, invocation: Invocation, began: float, until: float
-    ) -> Response:
+    async def _deliver(self, request: Request, invocation: Invocation, until: float) -> Response:
         """Answers with the state: at once if the client prefers that, else when the audio is there."""
         id, studio = invocation.id or uuid.uuid4().hex, self._opening.studio()
-        delivery, new = await asyncio.to_thread(self._songs.start, studio, invocation, id, began, until)
+        delivery, new = await asyncio.to_thread(self._songs.start, studio, invocation, id, until)
         if invocation.respond_async:
             # Who asks by body speaks through a carrier, which may take any status but 200 for a fault.
             preferred = "respond-async" in request.headers.get("prefer", "")

@@ -99,7 +99,7 @@ class State(Message):
     message: str
     queue_position: int | None = None  # 1 is next
     seconds: float = 0.0  # of audio made
-    work_s: float = 0.0  # since it was asked for, or until it ended
+    work_s: float = 0.0  # of computing since its first step; of steps with others, its share
     error: Problem | None = None
     report: dict[str, float] | None = None  # how the result compares with what is easily had
     revision: str | None = None  # of the weights

@@ -22,8 +22,8 @@ MAX_SECONDS = 300.0  # of a recording or a melody
 class Song:
     """Implements Performance."""
 
-    def __init__(self, invocation: SongInvocation, engine: Engine, place: Place, began: float) -> None:
-        self.invocation, self.began = invocation, began
+    def __init__(self, invocation: SongInvocation, engine: Engine, place: Place) -> None:
+        self.invocation = invocation
         self._engine, self._place, self._config = engine, place, engine.model.config
         self._live: Live | None = None
         self._stopped = threading.Event()
@@ -53,7 +53,7 @@ class Song:
             return Standing(0.0, "Getting ready", 0.0)
         position = None if live.made else self._engine.position(live)
         seconds = live.made / self._config.codec.frame_rate
-        return Standing(live.made / live.frames, "Making music", seconds, position)
+        return Standing(live.made / live.frames, "Making music", seconds, live.worked, position)
 
     def _play(self) -> Live:
         with self._place.work():
@@ -100,7 +100,7 @@ class SongStudio:
     def stats(self) -> Stats:
         return self.engine.stats()
 
-    def begin(self, invocation: Invocation, began: float) -> Song:
+    def begin(self, invocation: Invocation) -> Song:
         if not isinstance(invocation, SongInvocation):
             raise TypeError(invocation)
-        return Song(invocation, self.engine, self.engine.places.take(), began)
+        return Song(invocation, self.engine, self.engine.places.take())

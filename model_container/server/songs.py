@@ -75,7 +75,7 @@ class Delivery:
             progress=standing.progress,
             message=standing.message,
             seconds=standing.seconds,
-            work_s=round(time.monotonic() - performance.began, 3),
+            work_s=round(standing.worked, 3),
             revision=self.revision,
         )
 
@@ -85,9 +85,7 @@ class Songs:
         self._deliveries: dict[str, Delivery] = {}
         self._change = threading.Lock()
 
-    def start(
-        self, studio: Studio, invocation: Invocation, id: str, began: float, until: float
-    ) -> tuple[Delivery, bool]:
+    def start(self, studio: Studio, invocation: Invocation, id: str, until: float) -> tuple[Delivery, bool]:
         """Begin a piece of work, or find it begun by another request with its id; and whether it is new.
 
         Raises what Studio.begin raises; who will not read the answer is told at progress_url.
@@ -96,7 +94,7 @@ class Songs:
             with self._change:
                 if id in self._deliveries:
                     return self._deliveries[id], False
-                performance = studio.begin(invocation, began)
+                performance = studio.begin(invocation)
                 delivery = Delivery(id, performance, until, studio.about.revision)
                 self._deliveries[id] = delivery
                 self._forget()

@@ -23,23 +23,22 @@ class About:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a performance is: progress 0 to 1, `seconds` of audio; its place in the line while it waits."""
+    """How far a performance is: progress 0 to 1, `seconds` of audio, seconds that were `worked` for it: its
+    share, where several are made at once. Its place in the line while it waits."""
 
     progress: float
     message: str
     seconds: float
+    worked: float = 0.0
     position: int | None = None
     report: Mapping[str, float] | None = None
 
 
 class Performance(Protocol):
-    """Music that is asked for, since `began` of time.monotonic(). It has a place until it is stopped."""
+    """Music that is asked for. It has a place until it is stopped."""
 
     @property
     def invocation(self) -> Invocation: ...
-
-    @property
-    def began(self) -> float: ...
 
     def stream(self) -> Iterator[bytes]:
         """The WAV as it is made; an empty piece says that the standing has changed. Blocks between them, and
@@ -66,10 +65,7 @@ class Studio(Protocol):
     @property
     def closed(self) -> bool: ...
 
-    def begin(self, invocation: Invocation, began: float) -> Performance:
-        """Take a place for what was asked at a moment of time.monotonic().
-
-        Raises places.FullError, places.ClosedError.
-        """
+    def begin(self, invocation: Invocation) -> Performance:
+        """Take a place for it. Raises places.FullError, places.ClosedError."""
 
     def stats(self) -> Stats: ...

@@ -23,8 +23,8 @@ from model_container.tracks.making import Made
 class Clip:
     """Implements Performance."""
 
-    def __init__(self, invocation: TrackInvocation, engine: TrackEngine, place: Place, began: float) -> None:
-        self.invocation, self.began = invocation, began
+    def __init__(self, invocation: TrackInvocation, engine: TrackEngine, place: Place) -> None:
+        self.invocation = invocation
         self._engine, self._place = engine, place
         self._rate = engine.model.rate
         self._samples = round(invocation.duration * self._rate)
@@ -50,10 +50,10 @@ class Clip:
         if take is None:
             return Standing(0.0, "Getting ready", 0.0)
         if take.stage is None:
-            return Standing(0.0, "Waiting for a turn", 0.0, self._engine.position(take))
+            return Standing(0.0, "Waiting for a turn", 0.0, position=self._engine.position(take))
         seconds = self._samples / self._rate if take.made else 0.0
         report = take.made.report if take.made else None
-        return Standing(take.stage.progress, take.stage.message, seconds, report=report)
+        return Standing(take.stage.progress, take.stage.message, seconds, take.worked, report=report)
 
     def _play(self) -> Take:
         with self._place.work():
@@ -94,7 +94,7 @@ class TrackStudio:
     def stats(self) -> Stats:
         return self.engine.stats()
 
-    def begin(self, invocation: Invocation, began: float) -> Clip:
+    def begin(self, invocation: Invocation) -> Clip:
         if not isinstance(invocation, TrackInvocation):
             raise TypeError(invocation)
-        return Clip(invocation, self.engine, self.engine.places.take(), began)
+        return Clip(invocation, self.engine, self.engine.places.take())

@@ -8,7 +8,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from model_container.engine.checkpoint import FloatArray
@@ -19,6 +19,8 @@ from model_container.tracks.model import TrackModel
 
 logger = logging.getLogger(__name__)
 
+Clock = Callable[[], float]  # seconds since whenever
+
 
 class StoppedError(Exception):
     """The clip is not wanted any more."""
@@ -27,13 +29,14 @@ class StoppedError(Exception):
 class Take:
     """A clip as its listener sees it: iterate for its stages as they begin and, last, for what was made."""
 
-    def __init__(self, tracks: FloatArray) -> None:
-        self.tracks = tracks
+    def __init__(self, tracks: FloatArray, clock: Clock = time.perf_counter) -> None:
+        self.tracks, self._clock = tracks, clock
         self.stage: Stage | None = None
         self.made: Made | None = None
         self._news: queue.SimpleQueue[Stage | Made | Exception | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        self._ended = False
+        self._began: float | None = None
+        self._ended: float | None = None
 
     def __iter__(self) -> Iterator[Stage | Made]:
         """Until it ends. Raises FailedError."""
@@ -52,11 +55,12 @@ class Take:
             raise StoppedError
 
     def begin(self, stage: Stage) -> None:
+        self._began = self._clock() if self._began is None else self._began
         self.stage = stage
         self._news.put(stage)
 
     def end(self, result: Made | Exception) -> None:
-        self._ended = True
+        self._ended = self._clock()
         if isinstance(result, Made):
             self.made = result
         self._news.put(result)
@@ -64,14 +68,21 @@ class Take:
 
     @property
     def finished(self) -> bool:
-        return self._ended or self._stopped.is_set()
+        return self._ended is not None or self._stopped.is_set()
+
+    @property
+    def worked(self) -> float:
+        """Seconds, all of them its own, since its first stage began."""
+        if self._began is None:
+            return 0.0
+        return (self._clock() if self._ended is None else self._ended) - self._began
 
 
 class TrackEngine:
     """Use it in a `with`: leaving it takes no more clips and returns when those it has are made."""
 
-    def __init__(self, model: TrackModel, *, queue_size: int = 16) -> None:
-        self.model, self.places = model, Places(1 + queue_size)
+    def __init__(self, model: TrackModel, *, queue_size: int = 16, clock: Clock = time.perf_counter) -> None:
+        self.model, self.places, self._clock = model, Places(1 + queue_size), clock
         self._takes: list[Take] = []
         self._made, self._seconds, self._busy_seconds = 0, 0.0, 0.0
         self._change = threading.Condition()
@@ -87,7 +98,7 @@ class TrackEngine:
 
     def play(self, tracks: FloatArray) -> Take:
         """Make one of two [2, samples] when it is their turn, for who has a place. Raises ClosedError."""
-        take = Take(tracks)
+        take = Take(tracks, self._clock)
         with self._change:
             if self.closed:
                 raise ClosedError("The engine is stopping.")
@@ -122,7 +133,6 @@ class TrackEngine:
 
     def _run(self) -> None:
         while (take := self._next()) is not None:
-            began = time.perf_counter()
             try:
                 made = make(self.model, take.tracks, take.begin, take.check)
                 self._made += 1
@@ -133,7 +143,7 @@ class TrackEngine:
             except Exception as error:  # one clip's failure is not the next one's
                 logger.exception("a clip broke")
                 take.end(error)
-            self._busy_seconds += time.perf_counter() - began
+            self._busy_seconds += take.worked
 
     def _next(self) -> Take | None:
         """The first that waits; sleeps while there is none. None when closed and all is made."""

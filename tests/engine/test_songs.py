@@ -17,8 +17,8 @@ from tests.engine.serving import ABOUT, Store
 class Tune:
     """A performance that gives its music, or breaks with it in hand."""
 
-    def __init__(self, invocation: Invocation, began: float, breaks: bool) -> None:
-        self.invocation, self.began, self.size = invocation, began, 4
+    def __init__(self, invocation: Invocation, breaks: bool) -> None:
+        self.invocation, self.size = invocation, 4
         self.stopped = False
         self._breaks = breaks
 
@@ -45,8 +45,8 @@ class Piano:
         self.begun: list[weakref.ref[Tune]] = []
         self._breaks = breaks
 
-    def begin(self, invocation: Invocation, began: float) -> Tune:
-        tune = Tune(invocation, began, self._breaks)
+    def begin(self, invocation: Invocation) -> Tune:
+        tune = Tune(invocation, self._breaks)
         self.begun.append(weakref.ref(tune))
         return tune
 
@@ -61,7 +61,7 @@ def test_nothing_is_kept_of_music_that_is_over_but_how_it_ended(
     songs, piano, now = Songs(), Piano(breaks), time.monotonic()
     asked = Invocation.model_validate({"output_url": f"{store.url}/song"})
 
-    delivery, _ = songs.start(piano, asked, "one", now, now + 60)
+    delivery, _ = songs.start(piano, asked, "one", now + 60)
     delivery.ended.wait()
     for _ in range(100):  # the thread that delivered it ends a moment later
         gc.collect()

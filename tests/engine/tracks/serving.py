@@ -3,7 +3,9 @@
 import io
 import json
 import threading
+import time
 import wave
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -21,10 +23,27 @@ RATE = 24_000
 
 
 def serving_tracks(
-    model: TrackModel, queue_size: int = 1, timeout: float = 600
+    model: TrackModel,
+    queue_size: int = 1,
+    timeout: float = 600,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> AbstractContextManager[Service]:
-    engine = TrackEngine(model, queue_size=queue_size)
+    engine = TrackEngine(model, queue_size=queue_size, clock=clock)
     return answering(lambda stack: TrackStudio(stack.enter_context(engine), ABOUT), engine, timeout)
+
+
+class Clock:
+    """A network that takes a second each time, by a clock on which nothing else takes any."""
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._now = network, 0.0
+
+    def __call__(self, track1: FloatArray, track2: FloatArray) -> FloatArray:
+        self._now += 1.0
+        return self._network(track1, track2)
+
+    def read(self) -> float:
+        return self._now
 
 
 class Held:
@@ -44,8 +63,10 @@ class Held:
 
 
 def recording(seconds: float, hertz: float = 440, rate: int = RATE, channels: int = 1) -> bytes:
-    time = np.arange(int(rate * seconds)) / rate
-    sound = np.rint(12_000 * np.sin(2 * np.pi * hertz * time) * (1 + np.sin(7 * time)) / 2).astype("<i2")
+    moments = np.arange(int(rate * seconds)) / rate
+    sound = np.rint(12_000 * np.sin(2 * np.pi * hertz * moments) * (1 + np.sin(7 * moments)) / 2).astype(
+        "<i2"
+    )
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(channels)

@@ -1,10 +1,13 @@
 """The server with the two-track model, over real sockets."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from model_container.tracks.model import TrackModel
 from tests.engine.serving import Service, Store, samples
-from tests.engine.tracks.serving import RATE, Held, clip, delivered, recording, states
+from tests.engine.tracks.serving import RATE, Clock, Held, clip, delivered, recording, serving_tracks, states
 
 
 def test_a_ping_says_which_model_it_is(service: Service) -> None:
@@ -85,6 +88,24 @@ def test_every_stage_is_told_in_the_words_of_the_table(slow: Service, held: Held
     assert {"Generating music...", "Finished"} <= told.keys()
 
 
+def test_clips_that_are_sent_together_are_charged_for_their_own_work_alone(
+    model: TrackModel, store: Store
+) -> None:
+    clock = Clock(model.network)
+    timed = TrackModel(model.codec, clock, model.device)
+    with serving_tracks(timed, queue_size=3, clock=clock.read) as service:
+        for number in range(4):
+            service.begin(clip(store, id=f"c{number}", **delivered(store)))
+        service.wait(lambda: len(_finished(store)) == 4)
+
+    assert [state["work_s"] for state in _finished(store)] == [1.0] * 4
+
+
+def _finished(store: Store) -> list[dict[str, Any]]:
+    told = states(store) if "/progress" in store.files else []
+    return [state for state in told if state["status"] == "finished"]
+
+
 def test_the_last_word_is_said_again_until_it_is_heard(service: Service, store: Store) -> None:
     asked = clip(store, id="c3", **delivered(store))
     store.refusals["/progress"] = 2
@@ -141,7 +162,7 @@ def test_a_body_can_ask_what_a_header_cannot_where_headers_are_lost(
 
     stopped = slow.post("/invocations", {"cancel": "c5"})
     held.let_go()
-    slow.wait(lambda: states(store)[-1]["status"] == "canceled")
+    slow.wait(lambda: "/progress" in store.files and states(store)[-1]["status"] == "canceled")
     again = slow.post("/invocations", {"cancel": "c5"})
 
     assert (begun.status, begun.json()["id"]) == (200, "c5")
@@ -154,9 +175,9 @@ def test_a_body_can_ask_what_a_header_cannot_where_headers_are_lost(
 def test_a_clip_that_waits_can_be_stopped_and_leaves_its_place(
     slow: Service, held: Held, store: Store
 ) -> None:
-    for number in range(2):
-        slow.begin(clip(store, id=f"w{number}", output_url=f"{store.url}/clip{number}"))
+    slow.begin(clip(store, id="w0", output_url=f"{store.url}/clip0"))
     held.reached.wait()
+    slow.begin(clip(store, id="w1", output_url=f"{store.url}/clip1"))
 
     slow.delete("/invocations/w1")
     slow.wait(lambda: slow.get("/invocations/w1").json()["status"] == "canceled")
