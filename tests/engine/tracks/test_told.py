@@ -1,11 +1,14 @@
-"""What the owner of a blend reads from start to end: the real container's stages through the whole flow."""
+"""What the owner of a blend reads from start to end: the real model's stages through the whole flow."""
 
 import pytest
 
 from lambdas.backends.wire import State, meaning
 from lambdas.core.jobs import Job, Status
-from tests.engine.serving import Service, Store
-from tests.engine.tracks.serving import clip, delivered, states
+from model_container.server import contract
+from model_container.tracks.making import Stage, make
+from model_container.tracks.model import TrackModel
+from tests.engine.tracks.conftest import noise
+from tests.engine.tracks.serving import RATE
 from tests.fakes.stories import STORIES
 from tests.fakes.world import World
 
@@ -23,10 +26,13 @@ Told = list[tuple[Status, int, str]]
 
 
 @pytest.fixture
-def said(service: Service, store: Store) -> list[State]:
-    """All that the container puts at a clip's progress address."""
-    assert service.post("/invocations", clip(store, **delivered(store))).status == 200
-    return [State.model_validate(each) for each in states(store)]
+def said(model: TrackModel) -> list[State]:
+    """What the container says of a clip, were it asked at each of its stages."""
+    stages: list[Stage] = []
+    made = make(model, noise(RATE), stages.append, lambda: None)
+    states = [contract.State(id="job-1-1", status="running", **vars(stage)) for stage in stages]
+    end = contract.State(id="job-1-1", status="finished", message="Finished", report=made.report)
+    return [State.model_validate(state.model_dump()) for state in (*states, end)]
 
 
 def follow(world: World, monkeypatch: pytest.MonkeyPatch) -> Told:
