@@ -12,7 +12,7 @@ CASCADE, TRACKS = "model_container.cascade", "model_container.tracks"
 # Package → what it may import beside the standard library. The first match counts.
 TORCH = [
     f"{ENGINE}.torch_{part}"
-    for part in ("codec", "decoder", "graph", "layers", "model", "player", "sampling")
+    for part in ("codec", "copies", "decoder", "graph", "layers", "model", "player", "sampling")
 ]
 S3 = {"botocore", "mypy_boto3_s3"}
 MAY_IMPORT = {
