@@ -101,7 +101,8 @@ def _write_tracks(source: Path, encodec: Path, folder: Path) -> None:
         from model_container.tracks import packing  # here, as MusicGen is packed without torch
     except ModuleNotFoundError as error:
         raise CheckpointError(
-            f"a two-track checkpoint is packed with {error.name}, which is missing"
+            f"a two-track checkpoint is packed with {error.name}, which is missing: it is of "
+            "model_container/requirements-train.txt"
         ) from error
     packing.write_tracks(source, encodec, folder)
     revision = digest(source, *sorted(encodec.glob("*.safetensors")))

@@ -18,13 +18,20 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+NEEDED = "model_container/requirements-publish.txt"
 
-from model_container.archive import ENDING, archive
-from model_container.bucket import Folder, Tell
-from model_container.engine.config import CheckpointError
-from model_container.engine.manifest import MANIFEST
-from model_container.weights import HUB, REVISIONS, FetchError, fetch, show
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from model_container.archive import ENDING, archive
+    from model_container.bucket import Folder, Tell
+    from model_container.engine.config import CheckpointError
+    from model_container.engine.manifest import MANIFEST
+    from model_container.weights import HUB, REVISIONS, FetchError, fetch, show
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f"Publishing takes what {NEEDED} lists: {error.name} is missing.")
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -96,8 +103,10 @@ def prepared(source: str, kept: Path, weights: str | None, encodec: Path | None)
 
 
 def _packed(folder: Path, kept: Path, weights: str, encodec: Path | None) -> Path:
-    from model_container.pack import pack  # needs more than publishing does
-
+    try:
+        from model_container.pack import pack  # needs more than publishing does
+    except ModuleNotFoundError as error:
+        raise PublishError(f"--pack takes what {NEEDED} lists: {error.name} is missing.") from error
     target = kept / f"{folder.resolve().name}-{weights}"
     print(f"Packing {folder} into {target} …", flush=True)
     target.parent.mkdir(parents=True, exist_ok=True)
