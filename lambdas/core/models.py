@@ -10,6 +10,9 @@ from lambdas.core.pieces import Role
 from lambdas.core.prices import rate
 from lambdas.core.segments import overlap, planned
 
+OWN = "operator"
+"""The licence of a model of which no weights are published: who deploys it trained it, and answers for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -81,8 +84,9 @@ class Model:
         return round(self.tariffs.get(host, Tariff()).usd_per_second * seconds, 6)
 
     def allowed_by(self, accepted_licences: Collection[str]) -> bool:
-        """Whoever deploys a model that is not free for every use must have said that they accept it."""
-        return self.commercial_use or self.licence in accepted_licences
+        """Whoever deploys a model that is not free for every use must have said that they accept it: but for
+        one of their own."""
+        return self.commercial_use or self.licence in {OWN, *accepted_licences}
 
 
 MOCK = Model(
@@ -113,9 +117,9 @@ CASCADE = Model(
     duration=Span(1, 16),
     sample_rate=24_000,
     channels=1,
-    licence="operator",  # no checkpoint is published: whoever trained one decides
-    commercial_use=True,
-    work_per_second=0.5,
+    licence=OWN,
+    commercial_use=False,  # not ours to promise: it speaks through EnCodec's weights, which have no licence
+    work_per_second=0.1,
     inputs=MappingProxyType({"track": Intake(24_000, 1, 16.0)}),
 )
 

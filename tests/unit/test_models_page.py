@@ -13,7 +13,7 @@ from lambdas.core.models import CATALOGUE, MOCK, offered
 from lambdas.core.paces import pace
 from lambdas.core.prices import HOUR, PRICES, rate
 from lambdas.settings import SageMakerSettings
-from model_container.weights import REVISIONS
+from model_container.weights import LICENCES, REVISIONS
 from tests.fakes.examples import NOW
 
 PAGE = (Path(__file__).parents[2] / "docs/models.md").read_text()
@@ -37,6 +37,16 @@ def test_every_model_has_its_row_and_licence() -> None:
     }
     assert said["ace-step-1.5"] == CATALOGUE["ace-step-1.5"].licence
     assert said["mock"] == MOCK.licence
+
+
+def test_a_model_of_ones_own_is_served_without_a_word_and_promised_for_nothing() -> None:
+    cascade = CATALOGUE["cascade"]
+
+    assert cascade.allowed_by(())
+    assert not cascade.commercial_use
+    assert "`operator`" in section("What there is")
+    assert "published without a licence" in section("Weights")
+    assert "without a licence" in LICENCES["encodec_24khz"]
 
 
 def test_every_value_about_the_endpoint_has_its_row_and_its_default() -> None:
