@@ -158,4 +158,7 @@ except ValueError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert done.stdout == "a two-track checkpoint is packed with torch, which is missing\n"
+    assert done.stdout == (
+        "a two-track checkpoint is packed with torch, which is missing: it is of "
+        "model_container/requirements-train.txt\n"
+    )
