@@ -7,7 +7,7 @@ An endpoint plays packed folders: --pack packs first. A serverless one takes its
 it an address that ends in .tar.gz. The same command goes on where it stopped, and sends nothing that lies
 there with the same checksum. Needs model_container/requirements-publish.txt.
 
-Knows the way of weights from the hub to S3. Must not know what they hold.
+Knows the way of weights from the hub to S3. Must not know how they are played.
 """
 
 import argparse
@@ -40,6 +40,9 @@ ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/([\w!.*'()/-]*[\w
 KEPT = Path("build/weights")
 WEIGHTS = ("int8", "fp32", "bf16", "int4", "fp16")
 UNREADABLE = (".part", ".partial", ".DS_Store")
+NATIVE = "decoder.native"
+# A third of the small model. They are for where our own decoder is not compiled, and in the image it is.
+STAND_INS = ("decoder.onnx", "decoder.weights", "cross.onnx", "cross.weights")
 SHOWN = 3  # names of strangers
 
 
@@ -76,11 +79,12 @@ def publish_archive(folder: Path, target: Folder, name: str, kept: Path, tell: T
 
 
 def packed_files(folder: Path) -> dict[str, Path]:
-    """By their names. Raises PublishError."""
+    """What an endpoint reads of a packed folder, by its names. Raises PublishError."""
     if not (folder / MANIFEST).exists():
         raise PublishError(f"{folder} is not packed, and an endpoint plays packed folders: add --pack.")
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    names = [name for name in sorted(files) if not name.endswith(UNREADABLE) and name != MANIFEST]
+    left = {MANIFEST, *(STAND_INS if NATIVE in files else ())}
+    names = [name for name in sorted(files) if not name.endswith(UNREADABLE) and name not in left]
     # What says that the folder is packed comes last: until then nobody takes it for whole.
     return {name: files[name] for name in (*names, MANIFEST)}
 

@@ -28,6 +28,7 @@ from model_container.engine.onnx_decoder import OnnxDecoder
 from model_container.engine.text import MAX_TOKENS, TextEncoder
 
 NATIVE = "decoder.native"
+ONNX = "decoder.onnx"
 WINDOW = 1500  # frames that the model was trained on: 30 s
 
 
@@ -117,9 +118,17 @@ CODECS: dict[str, Callable[..., Codec]] = {"torch": _torch_codec}  # others take
 
 
 def choose_decoder(folder: Path) -> str:
+    """Raises CheckpointError when nothing that is here runs what is there."""
     if (folder / SINGLE).exists():
         return "torch"
-    return "native" if (folder / NATIVE).exists() and kernels() else "onnx"
+    if (folder / NATIVE).exists() and kernels():
+        return "native"
+    if not (folder / ONNX).exists():
+        raise CheckpointError(
+            f"{folder} is packed for our own decoder alone, which is not compiled here: "
+            "python -m model_container.native.build"
+        )
+    return "onnx"
 
 
 def max_positions(config: ModelConfig) -> int:

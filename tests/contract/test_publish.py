@@ -32,6 +32,18 @@ def test_a_packed_folder_lies_below_its_prefix_byte_for_byte(
     }
 
 
+def test_what_stands_in_for_a_decoder_that_the_image_has_stays_here(
+    s3: Counted, target: Folder, packed: Path
+) -> None:
+    for name in ("decoder.native", "decoder.onnx", "decoder.weights", "cross.onnx", "cross.weights"):
+        (packed / name).write_bytes(b"weights")
+
+    publish(packed, target, silent)
+
+    names = {key.rpartition("/")[2] for key in stored(s3, target)}
+    assert names == {"decoder.bin", "decoder.native", "text.onnx", "pack.json"}
+
+
 def test_what_says_that_a_folder_is_whole_comes_last(target: Folder, packed: Path) -> None:
     told: Told = []
 

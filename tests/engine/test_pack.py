@@ -1,6 +1,7 @@
 """Checkpoints in, packed folders out, and clear words for what is neither."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model_container.engine import model
 from model_container.engine.config import CheckpointError, load_config
 from model_container.engine.delay import DelayedCodes
 from model_container.engine.generate import Window, generate
@@ -46,6 +48,17 @@ def test_sixteen_bits_are_read(tmp_path: Path) -> None:
         pack(tmp_path / name, tmp_path / f"{name}-pack", "fp32")
 
     np.testing.assert_array_equal(codes_of(tmp_path / "half-pack"), codes_of(tmp_path / "full-pack"))
+
+
+def test_a_pack_for_a_decoder_that_is_not_compiled_here_says_so(
+    packs: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = shutil.copytree(packs("text"), tmp_path / "alone")
+    (alone / "decoder.onnx").unlink()
+    monkeypatch.setattr(model, "kernels", list)
+
+    with pytest.raises(CheckpointError, match=r"not compiled here: .*native\.build"):
+        Model.load(alone)
 
 
 Spoil = Callable[[dict[str, Any], tiny.Tensors], object]
