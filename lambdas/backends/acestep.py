@@ -26,6 +26,7 @@ from lambdas.backends.acestep_result import (
 from lambdas.backends.exchange import PATIENCE
 from lambdas.backends.wav import beginning
 from lambdas.core.errors import BackendError, StoreFault
+from lambdas.core.paces import LONGEST
 from lambdas.core.pieces import Ticket
 from lambdas.core.ports import Clock, Failed, Finished, Input, Running, Work
 
@@ -56,7 +57,7 @@ class AceStepBackend:
     counted by where the server does not say how long it worked. planning: whether it has its language model.
     """
 
-    longest: ClassVar[float] = 600.0  # acestep/constants.py, DURATION_MAX
+    longest: ClassVar[float] = LONGEST["acestep"]
 
     url: str
     http: urllib3.PoolManager

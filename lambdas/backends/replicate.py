@@ -22,6 +22,7 @@ from lambdas.backends.wav import beginning
 from lambdas.backends.words import plain
 from lambdas.core import prices
 from lambdas.core.errors import BackendError, HostRefusal, PermanentError, Unfit
+from lambdas.core.paces import LONGEST
 from lambdas.core.pieces import Piece, Ticket
 from lambdas.core.works import Failed, Finished, Input, Running, Work
 
@@ -76,7 +77,7 @@ class ReplicateBackend:
     webhook_url: str | None = None
     cancel_after: int = 900  # seconds
     most: int = MOST  # bytes of an output
-    longest: ClassVar[float] = 30.0
+    longest: ClassVar[float] = LONGEST["replicate"]
 
     def start(self, work: Work) -> Ticket:
         body: dict[str, JsonValue] = {"version": self.version, "input": _asked(work)}

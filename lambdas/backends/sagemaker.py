@@ -32,7 +32,6 @@ JSON = "application/json"
 LARGEST = 64 << 10  # bytes of a container's answer
 
 SERVERLESS_SECONDS = 60.0  # SageMaker's own limit
-SERVERLESS_DEADLINE = ANSWER_SECONDS  # the container ends it in its own words before SageMaker would
 
 # A job is given up an hour after it was asked for; presigned addresses live for hours. There is no call that
 # takes a request back, so one that nobody wants any more should not lie there for long.
@@ -149,7 +148,8 @@ class SageMakerBackend:
     def _play(self, work: Work, body: dict[str, object]) -> Ticket:
         self._refuse_what_is_too_long(work)
         try:
-            said = self._invoke(work.id, body | {"deadline_s": SERVERLESS_DEADLINE})
+            # The container ends it in its own words before SageMaker would.
+            said = self._invoke(work.id, body | {"deadline_s": ANSWER_SECONDS})
         except ReadTimeoutError:  # while a model is loaded; what was asked is still being done
             return self._receipt(work).ticket(UNHEARD_CHECK)
         return self._receipt(work, state=_state(said, work.id)).ticket(0.0)

@@ -44,6 +44,8 @@ REACHED = 0.65  # of the memory's bandwidth, by decoders whose steps are one CUD
 GB_PER_CORE = 1769 / 1024  # memory that comes with a core: Lambda's figure, on which serverless endpoints run
 ANSWER_SECONDS = 57.0  # in which a serverless endpoint's song must be there, of SageMaker's 60
 LONGEST: Mapping[str, float] = MappingProxyType({"replicate": 30.0, "acestep": 600.0})
+"""Seconds of audio that hosts make at once which have a limit of their own. ACE-Step's is DURATION_MAX in its
+acestep/constants.py."""
 
 
 def pace(model: str, host: str, hardware: str) -> float:

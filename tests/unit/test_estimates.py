@@ -5,10 +5,8 @@ from itertools import product
 import pytest
 
 from infra.hosting import FITS_SERVERLESS, PLAYED
-from lambdas.backends.acestep import AceStepBackend
-from lambdas.backends.replicate import ReplicateBackend
 from lambdas.core.models import CATALOGUE, MUSICGEN, offered
-from lambdas.core.paces import LONGEST, longest, pace
+from lambdas.core.paces import longest, pace
 from lambdas.core.ports import Finished
 from lambdas.core.prices import PRICES
 from lambdas.core.segments import overlap, planned
@@ -136,4 +134,3 @@ def test_what_a_host_is_expected_to_make_at_once_is_what_it_makes_at_once(mode: 
         expected = longest("musicgen-small", "sagemaker", backend.settings.hardware)
 
     assert backend.longest == min(300.0, expected)
-    assert {"replicate": ReplicateBackend.longest, "acestep": AceStepBackend.longest} == LONGEST
