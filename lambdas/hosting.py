@@ -2,13 +2,13 @@
 
 from urllib3 import PoolManager
 
-from lambdas.core.ports import Backend, Clock
+from lambdas.core.ports import Backend, Clock, Tell
 from lambdas.core.prices import usd
 from lambdas.settings import AceStepSettings, ConductorSettings, ReplicateSettings, SageMakerSettings
 
 
-def hosts(settings: ConductorSettings, clock: Clock) -> dict[str, Backend]:
-    """The registry: one line per host."""
+def hosts(settings: ConductorSettings, clock: Clock, warn: Tell) -> dict[str, Backend]:
+    """The registry: one line per host. warn: tells the operator of a secret that cannot be read."""
     from lambdas.backends import mock
     from lambdas.backends.container import ContainerBackend
     from lambdas.backends.upload import put
@@ -18,9 +18,9 @@ def hosts(settings: ConductorSettings, clock: Clock) -> dict[str, Backend]:
     if settings.container_url is not None:
         made["container"] = ContainerBackend(settings.container_url, PoolManager())
     if settings.acestep is not None:
-        made["acestep"] = _acestep(settings.acestep, clock)
+        made["acestep"] = _acestep(settings.acestep, clock, warn)
     if settings.replicate is not None:
-        made["replicate"] = _replicate(settings.replicate)
+        made["replicate"] = _replicate(settings.replicate, warn)
     if settings.sagemaker is not None:
         made["sagemaker"] = _sagemaker(settings.sagemaker, settings.audio_bucket, clock)
     return made
@@ -44,37 +44,33 @@ def _sagemaker(settings: SageMakerSettings, bucket: str, clock: Clock) -> Backen
     )
 
 
-def _acestep(settings: AceStepSettings, clock: Clock) -> Backend:
+def _acestep(settings: AceStepSettings, clock: Clock, warn: Tell) -> Backend:
     from lambdas.aws import clients
     from lambdas.aws.secrets import credential
     from lambdas.backends.acestep import AceStepBackend
     from lambdas.backends.upload import put
     from lambdas.core.models import ACE_STEP
     from lambdas.core.paces import pace
-    from lambdas.telemetry import Telemetry
 
     on = settings.hardware
-    warn = Telemetry("conductor").warn
     return AceStepBackend(
         url=settings.url,
         http=PoolManager(),
         put=put,
         clock=clock,
         credentials=lambda: credential(clients.secrets(), settings.credentials_secret, "acestep", warn),
-        usd_per_second=usd("modal", on, 1.0) if on else 0.0,
+        usd_per_second=usd("acestep", on, 1.0) if on else 0.0,
         expected_s=pace(ACE_STEP.id, "acestep", on) if on else ACE_STEP.work_per_second,
         planning=settings.planning,
     )
 
 
-def _replicate(settings: ReplicateSettings) -> Backend:
+def _replicate(settings: ReplicateSettings, warn: Tell) -> Backend:
     from lambdas.aws import clients
     from lambdas.aws.secrets import credential
     from lambdas.backends.replicate import ReplicateBackend
     from lambdas.backends.upload import put
-    from lambdas.telemetry import Telemetry
 
-    warn = Telemetry("conductor").warn
     return ReplicateBackend(
         version=settings.version,
         hardware=settings.hardware,

@@ -48,9 +48,9 @@ def rate(host: str, hardware: Mapping[str, str]) -> float:
 
     Raises KeyError for hardware that has no price.
     """
-    return usd(BEHIND.get(host, host), hardware[host], 1.0) if host in hardware else 0.0
+    return usd(host, hardware[host], 1.0) if host in hardware else 0.0
 
 
 def usd(host: str, hardware: str, seconds: float) -> float:
     """Dollars for so many seconds. Raises KeyError for a host or a piece of hardware that has no price."""
-    return PRICES[host][hardware] * seconds
+    return PRICES[BEHIND.get(host, host)][hardware] * seconds

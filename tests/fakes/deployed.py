@@ -17,6 +17,7 @@ from lambdas.core.choosing import Choice
 from lambdas.core.commissioning import Commissioning
 from lambdas.core.jobs import Job
 from lambdas.core.models import offered
+from lambdas.core.ports import untold
 from lambdas.core.routing import Routing
 from lambdas.settings import ConductorSettings
 from tests.fakes.world import REQUEST, World
@@ -35,7 +36,7 @@ def deployed(stage: Stage) -> World:
         **dict.fromkeys(("jobs_table", "ledger_table", "audio_bucket", "provenance_secret"), "-"),
         **dict.fromkeys(("jobs_queue_url", "deliveries_queue_url"), "-"),
     )
-    hosts, models = hosting.hosts(settings, world.time), offered(stage.chains, stage.hardware)
+    hosts, models = hosting.hosts(settings, world.time, untold), offered(stage.chains, stage.hardware)
     world.submitter = replace(world.submitter, choice=Choice(models, set(stage.accepted_licences)))
     world.conductor = replace(
         world.conductor,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from lambdas import conductor, courier, janitor, wiring
-from lambdas.core.ports import Message, Work
+from lambdas.core.ports import Message, Work, untold
 from lambdas.core.tidying import Round
 from lambdas.hosting import hosts
 from lambdas.settings import ConductorSettings
@@ -119,7 +119,7 @@ def test_silence_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[bytes] = []
     monkeypatch.setattr("lambdas.backends.upload.put", lambda url, data: sent.append(data))
 
-    backends = hosts(SETTINGS, wiring.now)
+    backends = hosts(SETTINGS, wiring.now, untold)
     backends["mock"].start(Work("job-1-1", 1, PIECE, "https://put", "https://put", "https://get"))
 
     (wav,) = sent

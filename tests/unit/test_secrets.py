@@ -14,7 +14,6 @@ from lambdas.core.errors import TransientError
 from lambdas.core.works import Work
 from lambdas.hosting import hosts
 from lambdas.settings import AceStepSettings, ConductorSettings, ReplicateSettings
-from lambdas.telemetry import Telemetry
 from tests.fakes.examples import PIECE
 
 NOBODY = "https://127.0.0.1:1"
@@ -78,8 +77,7 @@ def test_a_host_whose_secret_cannot_be_read_cannot_be_asked_now_and_the_operator
 ) -> None:
     warned: list[Mapping[str, str]] = []
     monkeypatch.setattr(clients, "secrets", lambda: Closed(error))
-    monkeypatch.setattr(Telemetry, "warn", lambda _, name, why: warned.append(why))
-    backend = hosts(SETTINGS, lambda: datetime.now(UTC))[host]
+    backend = hosts(SETTINGS, lambda: datetime.now(UTC), lambda name, why: warned.append(why))[host]
 
     with pytest.raises(TransientError) as caught:
         backend.start(WORK)
