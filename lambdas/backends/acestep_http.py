@@ -16,7 +16,7 @@ import urllib3
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lambdas.backends.download import Download
-from lambdas.backends.exchange import PATIENCE, SILENT, Answer, Exchange, passing, retry_after
+from lambdas.backends.exchange import ONCE, PATIENCE, SILENT, Answer, Exchange, passing, retry_after
 from lambdas.backends.words import plain
 from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError, Waking
 
@@ -26,11 +26,6 @@ FULL = 15.0  # seconds until a full queue is worth another try, when it does not
 CONNECT = 5.0
 READ = 15.0
 READ_HEALTH = 25.0  # a proxy holds a request while it starts the server
-
-# A connection that was never made has asked for nothing. All else may have, and no start may happen twice.
-RETRIES = urllib3.Retry(
-    connect=1, read=0, redirect=0, status=0, other=0, allowed_methods=None, respect_retry_after_header=False
-)
 
 Credentials = Callable[[], str]  # the secret's JSON
 
@@ -90,7 +85,7 @@ class Server:
         exchange = Exchange("The ACE-Step server", self.http, MOST_TOLD, self.patience)
         headers = {"accept": "*/*", **_headers(self.credentials())}
         timeout = urllib3.Timeout(connect=CONNECT, read=read)
-        answer = exchange.send(method, self.url.rstrip("/") + path, headers, timeout, RETRIES, **body)
+        answer = exchange.send(method, self.url.rstrip("/") + path, headers, timeout, ONCE, **body)
         if answer.status != 200:
             raise _refused(answer)
         return answer

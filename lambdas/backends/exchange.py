@@ -20,11 +20,15 @@ LONGEST_WAIT = 300.0  # seconds of Retry-After that are believed
 SILENT = "silent"  # the code of who was connected and said nothing in time
 
 # A connection that was never made has asked for nothing; whatever came later may have been heard.
-UNHEARD = (
+UNCONNECTED = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.SSLError,
 )
+ONCE = urllib3.Retry(
+    total=1, connect=1, read=0, redirect=0, status=0, other=0, respect_retry_after_header=False
+)
+"""Heard at most once."""
 
 Told = TypeVar("Told", bound=BaseModel)
 
@@ -80,7 +84,7 @@ class Exchange:
         except urllib3.exceptions.HTTPError as error:
             reason = getattr(error, "reason", error)
             code = SILENT if isinstance(reason, urllib3.exceptions.ReadTimeoutError) else "unreachable"
-            kind = TransientError if isinstance(reason, UNHEARD) else Lost
+            kind = TransientError if isinstance(reason, UNCONNECTED) else Lost
             raise kind(code, f"{self.who} does not answer.") from error
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:

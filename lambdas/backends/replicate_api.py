@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from lambdas.backends.exchange import LONGEST_WAIT, PATIENCE, Answer, Exchange, passing, retry_after
+from lambdas.backends.exchange import LONGEST_WAIT, ONCE, PATIENCE, Answer, Exchange, passing, retry_after
 from lambdas.backends.words import plain
 from lambdas.core.errors import BackendError, Busy, HostRefusal, PermanentError, TransientError
 
@@ -18,10 +18,6 @@ TIMEOUT = urllib3.Timeout(connect=5, read=15)
 # The title of a 422 that is about us, not about the input.
 INVALID_VERSION = "invalid version or not permitted"
 
-# A connection that was never made has asked for nothing; whatever came later may have been heard.
-ONCE = urllib3.Retry(
-    total=1, connect=1, read=0, redirect=0, status=0, other=0, respect_retry_after_header=False
-)
 AGAIN = ONCE.new(read=1, allowed_methods=None)
 
 REFUSALS = {

@@ -90,7 +90,7 @@ NOT_FOUND = "not found"  # "Endpoint x of account y not found.", which is all th
 WORTH_ANOTHER_TRY = {408, 425, 429}  # of a container's answers; and every 5xx
 WORTH_WAITING = {"again": TransientError, "full": Busy, "cold": Waking}
 UNSENDABLE = (BaseEndpointResolverError, NoCredentialsError, PartialCredentialsError)  # the first: no region
-UNHEARD = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+UNCONNECTED = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 TOO_LONG = ("timed out", "timeout")
 
 
@@ -120,7 +120,7 @@ def _unsent(error: BotoCoreError) -> BackendError:
     """Nothing could be sent; or a connection was not made, broke, kept silent or brought nonsense."""
     if isinstance(error, UNSENDABLE):
         return HostRefusal("misconfigured", "This deployment is not set up to ask SageMaker.")
-    kind = TransientError if isinstance(error, UNHEARD) else Lost
+    kind = TransientError if isinstance(error, UNCONNECTED) else Lost
     return kind("unreachable", "SageMaker does not answer.")
 
 
