@@ -83,6 +83,16 @@ class Job(Account):
     completed_at: datetime | None = None
 
     @property
+    def name(self) -> str:
+        """What its owner calls it, or else asked for."""
+        return self.title or self.piece.prompt
+
+    @property
+    def revision(self) -> str:
+        """Of what made it, as far as its host says."""
+        return self.made_with or self.piece.model_revision
+
+    @property
     def prepared(self) -> bool:
         return self.inputs is not None or not self.piece.sources
 
@@ -95,6 +105,11 @@ class Job(Account):
     def start_lost(self) -> bool:
         """An attempt was begun and no ticket was stored: its worker died, and what it started is unknown."""
         return self.backend is not None and self.ticket is None
+
+    @property
+    def playable(self) -> bool:
+        """Its audio is there, as long as it is kept."""
+        return self.status is Status.COMPLETED and not self.deleted
 
     def leased(self, now: datetime) -> bool:
         return self.lease is not None and self.lease.until > now

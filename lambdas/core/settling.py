@@ -61,12 +61,12 @@ class Settling:
         if job.parts or job.segment is not None:
             leavings += [tail_key(job, attempt) for attempt in attempts]
         leavings += [input_key(job, index) for index in range(len(job.piece.sources))]
-        if job.deleted or job.status is not Status.COMPLETED:
+        if not job.playable:
             leavings += keys_of(job).values()
         self.spending.settle(job)
         if leavings:
             self.objects.remove(leavings)
-        if job.status is Status.COMPLETED and not job.deleted and job.copy_of is None:
+        if job.playable and job.copy_of is None:
             self.ledger.put(cache_key(job.owner, job.piece), job.job_id, job.expires_at)
         if job.webhook is not None and not job.webhook.announced and not job.deleted:
             self.deliveries.send(Message(job_id=job.job_id))

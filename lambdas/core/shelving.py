@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from lambdas.core.jobs import Job, Status, keys_of
+from lambdas.core.jobs import Job, keys_of
 from lambdas.core.pieces import Audio, File
 from lambdas.core.ports import ObjectStore
 from lambdas.core.recordings import CONTENT_TYPES, Label, Recording
@@ -11,10 +11,10 @@ from lambdas.core.recordings import CONTENT_TYPES, Label, Recording
 def label(job: Job) -> Label:
     """What the files of a job say of their origin."""
     return Label(
-        title=job.title or job.piece.prompt,
+        title=job.name,
         job_id=job.job_id,
         model=job.piece.model,
-        model_revision=job.made_with or job.piece.model_revision,
+        model_revision=job.revision,
         licence=job.licence,
         seed=job.piece.seed,
         mock=job.mock,
@@ -23,10 +23,10 @@ def label(job: Job) -> Label:
 
 def store(objects: ObjectStore, job: Job, recording: Recording) -> Audio:
     """Write every format and the peaks; what the row will say of them."""
-    keys, name = keys_of(job), label(job).title
+    keys = keys_of(job)
     for format, data in recording.files.items():
-        objects.write(keys[format], data, CONTENT_TYPES[format], f"{name}.{format}")
-    objects.write(keys["peaks"], recording.peaks, "application/json", f"{name}.json")
+        objects.write(keys[format], data, CONTENT_TYPES[format], f"{job.name}.{format}")
+    objects.write(keys["peaks"], recording.peaks, "application/json", f"{job.name}.json")
     files = {
         format: File(bytes=len(data), sha256=sha256(data).hexdigest(), signed=format in recording.signed)
         for format, data in recording.files.items()
@@ -36,7 +36,7 @@ def store(objects: ObjectStore, job: Job, recording: Recording) -> Audio:
 
 def copy(objects: ObjectStore, source: Job | None, job: Job) -> Audio | None:
     """Give a job another's files; None when there are none to be had, or not all of them."""
-    if source is None or source.deleted or source.status is not Status.COMPLETED:
+    if source is None or not source.playable:
         return None
     theirs, ours = keys_of(source), keys_of(job)
     whole = all(objects.copy(theirs[name], ours[name]) for name in theirs)

@@ -62,7 +62,7 @@ class Sourcing:
             raise invalid(
                 f"{pointer}/start_time", f"It starts at {start:g} s, but the recording has {seconds:.1f} s."
             )
-        return keys_of(job)[Format.WAV], job.title or job.piece.prompt
+        return keys_of(job)[Format.WAV], job.name
 
     def _is_there_for(self, job: Job, principal: Principal) -> bool:
         return job.owner == principal.id and not job.deleted and job.expires_at > self.clock()

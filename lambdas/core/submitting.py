@@ -14,7 +14,7 @@ from lambdas.core.admitting import Admission
 from lambdas.core.cache import cache_key
 from lambdas.core.choosing import OPTIONS, Choice, length_of
 from lambdas.core.errors import RequestError
-from lambdas.core.jobs import GRACE, Job, Status
+from lambdas.core.jobs import GRACE, Job
 from lambdas.core.models import Model
 from lambdas.core.pieces import Piece, Webhook
 from lambdas.core.ports import Clock, JobStore, Ledger, Message, Queue
@@ -140,9 +140,9 @@ class Submitter:
         """The job that made the same before, while its audio is there."""
         found = self.ledger.get(cache_key(principal.id, piece))
         job = self.jobs.get(found) if found else None
-        if job is None or job.deleted or job.status is not Status.COMPLETED:
+        if job is None or not job.playable or job.expires_at <= self.clock():
             return None
-        return job.job_id if job.expires_at > self.clock() else None
+        return job.job_id
 
     def _job(
         self,

@@ -54,10 +54,10 @@ class Reader:
             "message": job.message,
             "queue_position": standing.position,
             "estimated_wait": standing.wait_s,
-            "title": job.title or piece.prompt,
+            "title": job.name,
             "favourite": job.favourite,
             "model": piece.model,
-            "model_revision": job.made_with or piece.model_revision,
+            "model_revision": job.revision,
             "licence": job.licence,
             "backend": job.backend,
             "mock": job.mock,
@@ -86,7 +86,7 @@ class Reader:
     def download(self, job: Job, key: str, format: Format, now: datetime) -> str:
         """A link that saves the file under the job's title."""
         seconds = max(1, int((min(self._until(now), job.expires_at) - now).total_seconds()))
-        return self.links.download(key, seconds, f"{job.title or job.piece.prompt}.{format}")
+        return self.links.download(key, seconds, f"{job.name}.{format}")
 
     def _audio(self, job: Job, now: datetime) -> View:
         if job.status is not Status.COMPLETED or job.audio is None:
