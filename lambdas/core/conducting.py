@@ -183,8 +183,9 @@ class Conductor:
     def _kept(self, job: Job) -> Job:
         part = self.finishing.part(job)
         self.asking.praise(job)
-        progress = min(MADE, round(100 * part.end / job.piece.duration))
-        return self._later(job, lambda j: j.kept(part).progressed(progress, "Making music"), 0)
+        share = part.end / job.piece.duration
+        told = (min(MADE, round(100 * share)), words(job.piece).making or job.message)
+        return self._later(job, lambda j: j.kept(part).progressed(*told), 0)
 
     def _copy(self, job: Job) -> Job:
         """Answer a seeded request with the audio that the same request made earlier, if it is still there."""
