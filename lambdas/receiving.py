@@ -44,7 +44,7 @@ class _Notice(BaseModel):
 
     @property
     def hint(self) -> Message | None:
-        """Work is named by its job's id and the number of the attempt (core.conducting)."""
+        """Work is named by its job's id and the number of the attempt (core.commissioning)."""
         named = WORK.fullmatch(self.work or "")
         return Message(job_id=named[1]) if named else None
 

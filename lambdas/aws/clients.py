@@ -70,7 +70,7 @@ def sagemaker_runtime(patience: float) -> "SageMakerRuntimeClient":
 
 @cache
 def sagemaker() -> Any:
-    """Its control plane."""
+    """Its control plane, which says how an endpoint is. Untyped, as one call is all that is asked of it."""
     return _make("sagemaker", CONFIG)
 
 

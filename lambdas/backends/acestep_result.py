@@ -122,8 +122,8 @@ def audio_path(file: str, url: str) -> str | None:
     asked = parse_qs(parts.query)
     (path,) = asked.get("path", [""])[:1]
     whole = set(asked) == {"path"} and len(asked["path"]) == 1
-    plain = path.isprintable() and "\\" not in path and ".." not in path.split("/")
-    return path if whole and plain and path.lower().endswith(".wav") else None
+    clean = path.isprintable() and "\\" not in path and ".." not in path.split("/")
+    return path if whole and clean and path.lower().endswith(".wav") else None
 
 
 def named(text: str | None) -> str | None:

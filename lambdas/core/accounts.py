@@ -1,6 +1,6 @@
 """A job's money: what it is expected to cost, what is held for it, and what its attempts did cost.
 
-Knows of no ceiling, and not whether any of it is counted yet.
+Must not know a day's sums, or whether they leave room.
 """
 
 from typing import Self
