@@ -86,7 +86,20 @@ class Service(Stack):
         return api
 
     def _conductor(self) -> PythonFunction:
-        settings = ConductorSettings(
+        conductor = PythonFunction(
+            self,
+            "Conductor",
+            stage=self.stage,
+            shape=CONDUCTOR,
+            settings=self._conductor_settings(),
+            rights=rights.conductor(self.data, self.queues),
+        )
+        conductor.consume(self.queues.jobs, concurrency=self.stage.concurrent_jobs)
+        self._accept_keys(conductor, "audio", "raw", "uploads")
+        return conductor
+
+    def _conductor_settings(self) -> ConductorSettings:
+        return ConductorSettings(
             stage=self.stage.name,
             jobs_table=self.data.jobs.table_name,
             ledger_table=self.data.ledger.table_name,
@@ -106,17 +119,6 @@ class Service(Stack):
             principal_daily_budget_usd=self.stage.principal_daily_budget_usd,
             redelivery_seconds=self.stage.redelivery_seconds,
         )
-        conductor = PythonFunction(
-            self,
-            "Conductor",
-            stage=self.stage,
-            shape=CONDUCTOR,
-            settings=settings,
-            rights=rights.conductor(self.data, self.queues),
-        )
-        conductor.consume(self.queues.jobs, concurrency=self.stage.concurrent_jobs)
-        self._accept_keys(conductor, "audio", "raw", "uploads")
-        return conductor
 
     def _sagemaker(self) -> SageMakerSettings | None:
         hosting = self.stage.endpoint

@@ -146,9 +146,8 @@ class Stage(BaseModel):
 
     @model_validator(mode="after")
     def _budgets_count_whatever_costs(self) -> Self:
-        budgets = (self.daily_budget_usd, self.principal_daily_budget_usd)
-        unpriced = self.endpoint is not None and self.endpoint.priced is None
-        if self.endpoint is not None and unpriced and any(budget is not None for budget in budgets):
+        budgeted = self.daily_budget_usd is not None or self.principal_daily_budget_usd is not None
+        if budgeted and self.endpoint is not None and self.endpoint.priced is None:
             raise ValueError(
                 f"{self.endpoint.hardware} has no price in lambdas/core/prices.py, so a daily budget would "
                 "count its music as free: add its price there, choose another endpoint_instance, or say "
