@@ -112,8 +112,8 @@ class Section:
     def integer(self, name: str, default: int | None = None) -> int:
         return int(self._get(name, int, default))
 
-    def number(self, name: str, default: float | None = None) -> float:
-        return float(self._get(name, (int, float), default))
+    def number(self, name: str) -> float:
+        return float(self._get(name, (int, float)))
 
     def numbers(self, name: str) -> tuple[float, ...]:
         return tuple(float(value) for value in self._get(name, list))

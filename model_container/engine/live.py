@@ -153,7 +153,7 @@ class Engine:
             return self._batch.waiting + arriving.index(live) + 1
         return self._batch.position(live)
 
-    def stats(self) -> "Stats":
+    def stats(self) -> Stats:
         batch, rate = self._batch, self.model.config.codec.frame_rate
         waiting = batch.waiting + len(self._arrivals)
         return Stats(

@@ -72,7 +72,7 @@ class App:
             return JSONResponse({"canceled": self._songs.stop(Cancel.model_validate(values).cancel)})
         studio = self._opening.studio()
         invocation = studio.invocation.model_validate(values)
-        if "respond-async" in request.headers.get("prefer", ""):
+        if _prefers_async(request):
             invocation = invocation.model_copy(update={"respond_async": True})
         until = arrived + (invocation.deadline_s or self._deadline)
         if invocation.output_url is not None:
@@ -93,8 +93,7 @@ class App:
         delivery, new = await asyncio.to_thread(self._songs.start, studio, invocation, id, until)
         if invocation.respond_async:
             # Who asks by body speaks through a carrier, which may take any status but 200 for a fault.
-            preferred = "respond-async" in request.headers.get("prefer", "")
-            return JSONResponse(delivery.state().model_dump(), 202 if preferred else 200)
+            return JSONResponse(delivery.state().model_dump(), 202 if _prefers_async(request) else 200)
         try:
             await before(None, asyncio.to_thread(delivery.wait), request)
         finally:
@@ -152,6 +151,10 @@ async def _body(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         for start in range(0, len(piece), MAX_PIECE):
             yield piece[start : start + MAX_PIECE]
         piece = await asyncio.to_thread(next, pieces, b"")
+
+
+def _prefers_async(request: Request) -> bool:
+    return "respond-async" in request.headers.get("prefer", "")
 
 
 async def _values(request: Request) -> object:

@@ -26,7 +26,7 @@ class JsonFormatter(logging.Formatter):
         return QUERY.sub("?...", json.dumps(event, default=str))
 
 
-def configure(level: str = "INFO") -> None:
+def configure() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level="INFO", handlers=[handler], force=True)
