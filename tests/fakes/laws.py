@@ -75,7 +75,8 @@ class Laws:
             return  # a host of the test's own made it, and keeps no books for us
         said = {cost for host in self._hosts for cost in host.charged.get(work, ())}
         started = any(f"{host.name}:{work}" in host.tickets for host in self._hosts)
-        right = {job.expected_usd, *said, *(set() if started else {0.0})}
+        expected = (before if before.attempt == job.paid else job).expected_usd
+        right = {expected, *said, *(set() if started else {0.0})}
         assert any(isclose(cost, each, abs_tol=1e-6) for each in right), f"{work} cost {cost}, not {right}"
 
     def _are_paid_for(self) -> None:
