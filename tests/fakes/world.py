@@ -242,7 +242,8 @@ def settled(world: World) -> list[Status]:
     owed = {(f"msg_{job.job_id}", f"job.{job.status}") for job in rows if job.webhook}
     told = set(world.announced())
     gone = {f"msg_{job_id}" for job_id in world.laws.seen} - {f"msg_{job.job_id}" for job in rows}
-    assert {each for each in owed if "canceled" not in each[1]} == {
-        each for each in told if each[0] not in gone
+    dead = {f"msg_{Message.model_validate_json(body).job_id}" for body in world.deliveries.dead.bodies}
+    assert {each for each in owed if "canceled" not in each[1] and each[0] not in dead} == {
+        each for each in told if each[0] not in gone | dead
     }
     return [job.status for job in rows]
