@@ -34,7 +34,7 @@ reset:  ## forget the jobs and audio that `make run` keeps
 
 test: development  ## run every test [ARGS=…]
 	@$(PY) -m local.environments emulator engine reference deploy
-	@$(PY) -m pytest -q -n 2 --dist loadgroup --ignore tests/engine $(ARGS)
+	@$(PY) -m pytest -q -n 3 --dist loadgroup --ignore tests/engine $(ARGS)  # one waits for the emulated cloud
 	@$(REF) -m pytest -q -n 2 tests/engine
 
 e2e: development  ## run only the tests of the whole path, on the emulated cloud [ARGS=…]
